@@ -1,0 +1,1 @@
+"""The harness: grades notebooks of any nbgrader course in a jail."""

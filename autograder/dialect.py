@@ -1,0 +1,474 @@
+"""The test dialect: what a suite may say, and the pytest plugin that runs it.
+
+A suite is plain pytest. Its tests take ``student``, whose attributes are the student's functions, and ``rng``, a seeded
+generator; ``@pytest.mark.points(2)`` weighs a test and ``@pytest.mark.gate`` makes it one that earns nothing but guards
+the rest. A test's docstring is the sentence that a student reads when it fails.
+
+The same test runs in two places. In a notebook ``student`` holds the notebook's own functions (`LocalStudent`); in the
+grader it is a stand-in whose calls cross the jail's wall. Both are made of `StudentFunction`, so a suite cannot tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import io
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from autograder import work
+from autograder.report import TestResult, Verdict
+
+# --- what a test may find out --------------------------------------------------------------------------------------
+
+
+class Failure(AssertionError):
+    """A test's expectation that did not hold. ``verdict`` says how, ``detail`` in words that give no answer away."""
+
+    verdict = Verdict.WRONG
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Mismatch(Failure):
+    """A value that is not the expected one. Keeps both for the notebook's display; a report takes ``detail`` only."""
+
+    def __init__(self, detail: str, got: Any, expected: Any) -> None:
+        super().__init__(detail)
+        self.got, self.expected = got, expected
+
+
+class Loops(Failure):
+    """The work of a call grows with its input. Keeps the ``works`` measured at each of ``sizes``."""
+
+    verdict = Verdict.LOOPS
+
+    def __init__(self, sizes: Sequence[int], works: Sequence[work.Work]) -> None:
+        table = ", ".join(
+            f"size {n}: {w.opcodes} steps and {w.dispatched} operators" for n, w in zip(sizes, works, strict=True)
+        )
+        super().__init__(f"the work grows with the input ({table})")
+        self.sizes, self.works = tuple(sizes), tuple(works)
+
+
+class Forbidden(Failure):
+    """A call that reached an operator which the exercise asks to do without."""
+
+    verdict = Verdict.FORBIDDEN
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        super().__init__(f"the call used {', '.join(self.names)}, which this exercise asks you to do without")
+
+
+class StudentError(Exception):
+    """What went wrong inside the student's code. Also an instance of the built-in error that was raised there."""
+
+    def __init__(self, kind: str, message: str, where: str = "", verdict: Verdict = Verdict.ERROR) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.where, self.verdict = kind, message, where, verdict
+
+    @property
+    def detail(self) -> str:
+        """The error in a sentence: its type, its message, and the student's line that raised it."""
+        text = f"it raised {self.kind}" + (f": {self.message}" if self.message else "")
+        return f"{text} ({self.where})" if self.where else text
+
+
+_BUILTIN_ERRORS = {
+    name: kind
+    for name, kind in vars(__import__("builtins")).items()
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
+}
+_ERROR_TYPES: dict[str, type[StudentError]] = {}
+
+
+def student_error(kind: str, message: str, where: str = "") -> StudentError:
+    """A `StudentError` that ``pytest.raises`` matches as the built-in error called ``kind``, if there is one."""
+    verdict = Verdict.ERROR
+    if kind == "NotImplementedError":
+        verdict = Verdict.MISSING
+    elif kind == "MemoryError" or (kind == "RuntimeError" and "allocate memory" in message):
+        verdict = Verdict.MEMORY
+    if kind not in _ERROR_TYPES:
+        base = _BUILTIN_ERRORS.get(kind)
+        try:
+            made = type(kind, (StudentError,) if base is None or base is Exception else (StudentError, base), {})
+            made(kind, message)
+        except TypeError:  # the layout of a few built-in errors cannot be combined with another's
+            made = type(kind, (StudentError,), {})
+        _ERROR_TYPES[kind] = made
+    return _ERROR_TYPES[kind](kind, message, where, verdict)
+
+
+# --- the student's side of a call ----------------------------------------------------------------------------------
+
+
+class Echo(NamedTuple):
+    """A call's value together with its arguments as the call left them."""
+
+    value: Any
+    arguments: tuple[Any, ...]
+
+
+class StudentFunction:
+    """A function of the student's. Calling it returns a plain value; the methods look at one call more closely."""
+
+    name: str
+    forbidden: Sequence[str] = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value of one call. Raises `StudentError` for what the student's code raises."""
+        raise NotImplementedError
+
+    def echo(self, *args: Any, **kwargs: Any) -> Echo:
+        """One call's value, and its positional arguments as they are afterwards."""
+        raise NotImplementedError
+
+    def gradients(self, *args: Any, upstream: torch.Tensor, **kwargs: Any) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of ``(f(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd."""
+        raise NotImplementedError
+
+    def work(self, *args: Any, **kwargs: Any) -> work.Work:
+        """The work of one call, after one call that is not counted."""
+        raise NotImplementedError
+
+    def _check_operators(self, names: Iterable[str]) -> None:
+        if used := work.matching(names, self.forbidden):
+            raise Forbidden(used)
+
+
+class LocalFunction(StudentFunction):
+    """A function that lives in this process: what a notebook's own check calls."""
+
+    def __init__(self, name: str, function: Callable[..., Any], forbidden: Sequence[str] = ()) -> None:
+        self.name, self.function, self.forbidden = name, function, forbidden
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with _as_student_error():
+            value, used = work.operators(lambda: self.function(*args, **kwargs))
+        self._check_operators(used)
+        return value
+
+    def echo(self, *args: Any, **kwargs: Any) -> Echo:
+        return Echo(self(*args, **kwargs), args)
+
+    def gradients(self, *args: Any, upstream: torch.Tensor, **kwargs: Any) -> tuple[torch.Tensor | None, ...]:
+        with _as_student_error():
+            return vector_jacobian(self.function, args, kwargs, upstream)
+
+    def work(self, *args: Any, **kwargs: Any) -> work.Work:
+        with _as_student_error():
+            self.function(*args, **kwargs)
+            done = work.measure(lambda: self.function(*args, **kwargs))
+        self._check_operators(done.operators)
+        return done
+
+
+def vector_jacobian(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], upstream: torch.Tensor
+) -> tuple[torch.Tensor | None, ...]:
+    """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``.
+
+    Returns one tensor a floating-point argument, or None where the result does not depend on it.
+    """
+    args = [
+        a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
+        for a in args
+    ]
+    leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
+    out = function(*args, **kwargs)
+    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+        return tuple(None for _ in leaves)
+    return torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True)
+
+
+@contextlib.contextmanager
+def _as_student_error() -> Iterator[None]:
+    try:
+        yield
+    except (Failure, StudentError):
+        raise
+    except Exception as error:
+        raise student_error(type(error).__name__, str(error), student_line(error)) from error
+
+
+def student_line(error: BaseException) -> str:
+    """The innermost line of notebook code that ``error`` passed through, as words; empty when there is none."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
+        if "ipykernel_" in frame.filename or frame.filename.startswith(("<ipython", "<cell")):
+            line = f"line {frame.lineno} of the cell"
+            return f"{line}: {frame.line.strip()}" if frame.line else line
+    return ""
+
+
+class LocalStudent:
+    """The ``student`` of a notebook: the functions of its namespace, by name."""
+
+    def __init__(self, namespace: Mapping[str, Any], forbidden: Sequence[str] = ()) -> None:
+        self._namespace, self._forbidden = namespace, forbidden
+
+    def __getattr__(self, name: str) -> StudentFunction:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        function = self._namespace.get(name)
+        if not callable(function):
+            raise StudentError("NameError", f"there is no function called {name} yet", verdict=Verdict.MISSING)
+        return LocalFunction(name, function, self._forbidden)
+
+
+# --- what suites say ----------------------------------------------------------------------------------------------
+
+
+def normal(rng: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """A tensor of ``shape`` with standard normal entries."""
+    return torch.randn(*shape, generator=rng, dtype=torch.float64).to(dtype)
+
+
+def integers(rng: torch.Generator, low: int, high: int, *shape: int, dtype: torch.dtype = torch.int64) -> torch.Tensor:
+    """A tensor of ``shape`` with integers drawn evenly from ``low`` up to, not including, ``high``."""
+    return torch.randint(low, high, shape, generator=rng).to(dtype)
+
+
+def scattered(x: torch.Tensor) -> torch.Tensor:
+    """A tensor equal to ``x`` whose memory is not contiguous, as slices and transposes of larger tensors are."""
+    wide = torch.empty(*x.shape[:-1], 2 * x.shape[-1] + 1, dtype=x.dtype).fill_(0)
+    view = wide.transpose(-1, -2).contiguous().transpose(-1, -2)[..., 1::2]
+    view.copy_(x)
+    return view
+
+
+_NUMBERS = (bool, int, float)
+
+
+def assert_close(
+    got: Any, expected: Any, rtol: float | None = None, atol: float | None = None, check_dtype: bool = True
+) -> None:
+    """Compare a student's value with the expected one: type, shape, dtype, then values.
+
+    ``expected`` may be a tensor, an array, a number, a string, None, or a list, tuple or dict of these. Tolerances
+    default to those of `torch.testing.assert_close`, ten times as wide for float32 and narrower so that the order of
+    a sum does not decide a grade. NaN equals NaN. Raises `Mismatch`.
+    """
+    if isinstance(expected, torch.Tensor | np.ndarray):
+        _compare_arrays(got, expected, rtol, atol, check_dtype)
+    elif isinstance(expected, dict):
+        if not isinstance(got, dict) or set(got) != set(expected):
+            raise Mismatch("the result should be a dict with other keys", got, expected)
+        for key in expected:
+            assert_close(got[key], expected[key], rtol, atol, check_dtype)
+    elif isinstance(expected, list | tuple):
+        if not isinstance(got, list | tuple) or len(got) != len(expected):
+            raise Mismatch(f"the result should be {_kind(expected)}, and it is {_kind(got)}", got, expected)
+        for ours, theirs in zip(got, expected, strict=True):
+            assert_close(ours, theirs, rtol, atol, check_dtype)
+    elif isinstance(expected, float):
+        if isinstance(got, bool) or not isinstance(got, _NUMBERS):
+            raise Mismatch(f"the result should be a number, and it is {_kind(got)}", got, expected)
+        if not np.isclose(got, expected, rtol=rtol or 1e-6, atol=atol or 1e-8, equal_nan=True):
+            raise Mismatch("the number is not the right one", got, expected)
+    elif type(got) is not type(expected):
+        raise Mismatch(f"the result should be {_kind(expected)}, and it is {_kind(got)}", got, expected)
+    elif got != expected:
+        raise Mismatch("the value is not the right one", got, expected)
+
+
+def _compare_arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, check_dtype: bool) -> None:
+    if type(got) is not type(expected):
+        raise Mismatch(f"the result should be {_kind(expected)}, and it is {_kind(got)}", got, expected)
+    if tuple(got.shape) != tuple(expected.shape):
+        raise Mismatch("the shape is not the right one", got, expected)
+    if check_dtype and got.dtype != expected.dtype:
+        raise Mismatch("the values have another dtype than they should have", got, expected)
+    ours, theirs = torch.as_tensor(got).detach(), torch.as_tensor(expected).detach()
+    if ours.numel() == 0:
+        return
+    if not theirs.is_floating_point():
+        differ = ours != theirs
+    else:
+        narrow = {torch.float16: (1e-2, 1e-3), torch.bfloat16: (5e-2, 1e-2), torch.float32: (1e-4, 1e-5)}
+        wide = narrow.get(theirs.dtype, (1e-7, 1e-9))
+        ours, theirs = ours.double(), theirs.double()
+        differ = ~torch.isclose(ours, theirs, rtol=rtol or wide[0], atol=atol or wide[1], equal_nan=True)
+    if wrong := int(differ.sum()):
+        share = wrong / differ.numel()
+        raise Mismatch(f"{share:.0%} of the values differ" if share >= 0.005 else "a few values differ", got, expected)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, torch.Tensor):
+        return "a tensor"
+    if isinstance(value, np.ndarray):
+        return "a NumPy array"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> None:
+    """Call ``function`` and check that its tensor arguments are afterwards what they were before."""
+    kept = [a.clone() if isinstance(a, torch.Tensor) else a for a in args]
+    after = function.echo(*args, **kwargs).arguments
+    for before, now in zip(kept, after, strict=True):
+        if isinstance(before, torch.Tensor) and not torch.equal(before, now):
+            raise Mismatch("an argument was changed in place", now, before)
+
+
+def loop_free(
+    function: StudentFunction, make: Callable[[int], tuple[Any, ...]], sizes: Sequence[int] = (6, 9, 13), **kwargs: Any
+) -> None:
+    """Check that the work of ``function(*make(n))`` does not grow with ``n``. Raises `Loops` with the counts."""
+    works = [function.work(*make(n), **kwargs) for n in sizes]
+    if not all(done.intact for done in works):
+        raise StudentError("Tampered", "the call switched the counting of its work off", verdict=Verdict.TAMPERED)
+    if work.grows(works):
+        raise Loops(sizes, works)
+
+
+def faster_than(
+    function: StudentFunction, slow: Callable[..., Any], *args: Any, ratio: float = 2.0, repeats: int = 3
+) -> None:
+    """Check that the best of ``repeats`` calls of ``function`` takes less than 1/``ratio`` of the time that ``slow`` takes.
+
+    Both are clocked from outside the student's code. ``slow`` is the suite's own and runs where the suite runs.
+    """
+
+    def best(call: Callable[..., Any]) -> float:
+        times = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            call(*args)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    ours, theirs = best(function), best(slow)
+    if ours * ratio > theirs:
+        raise Failure(f"it takes {ours / theirs:.2f} of the time of a plain loop, and should take at most {1 / ratio:.2f}")
+
+
+# --- the plugin ---------------------------------------------------------------------------------------------------
+
+
+class SuitePlugin:
+    """Gives a suite its fixtures and collects what its tests found."""
+
+    def __init__(self, student: Any, seed: int) -> None:
+        self._student, self._seed = student, seed
+        self.results: list[TestResult] = []
+        self.failures: dict[str, BaseException] = {}
+        self.problems: list[str] = []
+
+    @pytest.fixture
+    def student(self) -> Any:
+        return self._student
+
+    @pytest.fixture
+    def rng(self, request: pytest.FixtureRequest) -> torch.Generator:
+        # Each test draws from its own stream, so that adding or leaving out a test does not move another's inputs.
+        digest = hashlib.sha256(f"{self._seed}:{request.node.name}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "points(n): how many points the test is worth; one unless it says so")
+        config.addinivalue_line("markers", "gate: earns nothing; failing it keeps only part of the exercise's credit")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(str(report.longrepr))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        report = yield
+        if call.when != "call" and call.excinfo is None:
+            return report
+        error = call.excinfo.value if call.excinfo else None
+        verdict, detail = judge(error)
+        if error is not None:
+            self.failures[item.name] = error
+        points = item.get_closest_marker("points")
+        gate = item.get_closest_marker("gate") is not None
+        self.results.append(
+            TestResult(
+                name=item.name,
+                verdict=verdict,
+                points=0.0 if gate else float(points.args[0]) if points else 1.0,
+                gate=gate,
+                message=inspect.cleandoc(getattr(item.obj, "__doc__", None) or ""),
+                detail=detail,
+                duration=round(call.duration, 4),
+            )
+        )
+        return report
+
+
+def judge(error: BaseException | None) -> tuple[Verdict, str]:
+    """The verdict on a test that ended with ``error`` (None: it passed), and what to say of it."""
+    if error is None:
+        return Verdict.PASSED, ""
+    if isinstance(error, Failure | StudentError):
+        return error.verdict, error.detail
+    if isinstance(error, pytest.fail.Exception):
+        # `pytest.raises` fails with a sentence of its own that names the type and nothing of the input.
+        text = str(error)
+        return Verdict.WRONG, f"it should raise {text.split('.')[-1]}" if text.startswith("DID NOT RAISE") else text
+    if isinstance(error, AssertionError):
+        return Verdict.WRONG, "what it returned is not as it should be"
+    return Verdict.FAULT, f"the test itself failed: {type(error).__name__}: {error}"
+
+
+class SuiteError(Exception):
+    """A suite that cannot be run: it does not import, or holds no test."""
+
+
+def run_suite(suite: Path, student: Any, seed: int) -> SuitePlugin:
+    """Run one file of tests against ``student`` in this process; the plugin returned holds the results.
+
+    Raises `SuiteError` when the file has no test or cannot be imported.
+    """
+    plugin = SuitePlugin(student, seed)
+    options = [
+        str(suite),
+        "--import-mode=importlib",
+        "--noconftest",
+        f"--rootdir={suite.parent}",
+        f"--config-file={os.devnull}",
+        "--capture=no",
+        *("-p no:cacheprovider -p no:terminal -p no:doctest -p no:junitxml -p no:faulthandler").split(),
+        *("-p no:unraisableexception -p no:threadexception -p no:setuponly -p no:stepwise -p no:pastebin").split(),
+    ]
+    with _autoload_off(), contextlib.redirect_stdout(io.StringIO()):
+        code = pytest.main(options, plugins=[plugin])
+    if plugin.problems:
+        raise SuiteError(f"{suite.name} cannot be imported: {plugin.problems[0].splitlines()[-1]}")
+    if not plugin.results:
+        raise SuiteError(f"{suite.name} holds no test (pytest ended with {code!r}); write at least one")
+    return plugin
+
+
+@contextlib.contextmanager
+def _autoload_off() -> Iterator[None]:
+    # Plugins that happen to be installed must not change a grade, and loading them takes longer than a suite.
+    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        else:
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = before

@@ -1,0 +1,137 @@
+"""What grading found: verdicts, results of tests and exercises, and the report of one submission.
+
+A report is data alone. It is what the store keeps, what ``--json`` prints, and what the gradebook and the feedback page are made from.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """The closed set of things that can be said of a test, an exercise or a submission."""
+
+    PASSED = "passed"
+    WRONG = "wrong"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    FORBIDDEN = "forbidden"
+    LOOPS = "loops"
+    MISSING = "missing"
+    TAMPERED = "tampered"
+    UNREADABLE = "unreadable"
+    FAULT = "fault"
+
+
+MEANING: dict[Verdict, str] = {
+    Verdict.PASSED: "everything asked for is right",
+    Verdict.WRONG: "it ran, and a value, shape or type was not the right one",
+    Verdict.ERROR: "the code raised an error or its process ended",
+    Verdict.TIMEOUT: "it took longer than allowed",
+    Verdict.MEMORY: "it used more memory than allowed",
+    Verdict.OUTPUT: "it printed more than allowed",
+    Verdict.FORBIDDEN: "it used an operator that the exercise asks to do without",
+    Verdict.LOOPS: "its work grows with the input, so there is a loop",
+    Verdict.MISSING: "there is nothing to grade yet",
+    Verdict.TAMPERED: "it interfered with the measurement",
+    Verdict.UNREADABLE: "the file could not be read as a notebook",
+    Verdict.FAULT: "the grader failed, not the submission; it will be graded again",
+}
+
+# When tests of one exercise fail in different ways the exercise is named after the first of these: what stopped the
+# code from running explains more than what it then got wrong, and a wrong value matters before how it was computed.
+PRECEDENCE = (
+    Verdict.FAULT,
+    Verdict.UNREADABLE,
+    Verdict.TAMPERED,
+    Verdict.MEMORY,
+    Verdict.OUTPUT,
+    Verdict.TIMEOUT,
+    Verdict.MISSING,
+    Verdict.ERROR,
+    Verdict.WRONG,
+    Verdict.FORBIDDEN,
+    Verdict.LOOPS,
+    Verdict.PASSED,
+)
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict that names a group of verdicts, by `PRECEDENCE`; ``passed`` for an empty group."""
+    return min(verdicts, key=PRECEDENCE.index, default=Verdict.PASSED)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TestResult(_Record):
+    """One test of a suite.
+
+    ``message`` is the sentence that the test's docstring says; ``detail`` is what was seen. In a report of the grader
+    neither holds a hidden input or expected value.
+    """
+
+    __test__ = False  # pytest would otherwise take the name for a test class
+
+    name: str
+    verdict: Verdict
+    points: float
+    gate: bool = False
+    message: str = ""
+    detail: str = ""
+    duration: float = Field(0.0, description="seconds")
+
+
+class ExerciseResult(_Record):
+    """One exercise: its score is the share of points passed, of which a failed gate keeps only the stated credit."""
+
+    name: str
+    title: str
+    score: float
+    max_score: float
+    verdict: Verdict
+    tests: tuple[TestResult, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class Report(_Record):
+    """The result of grading one submission. ``score`` and ``max_score`` are those of the machine-graded exercises."""
+
+    schema_version: int = SCHEMA_VERSION
+    assignment: str
+    student: str
+    score: float
+    max_score: float
+    verdict: Verdict
+    exercises: tuple[ExerciseResult, ...]
+    remarks: tuple[str, ...] = ()
+    output: str = Field("", description="what the notebook's cells printed, clipped")
+    seed: int
+    key: str = ""
+    jailed: bool = True
+    durations: dict[str, float] = Field(default_factory=dict, description="seconds")
+
+    def exercise(self, name: str) -> ExerciseResult:
+        """The result of one exercise. Raises ``KeyError`` when the report has none of that name."""
+        for result in self.exercises:
+            if result.name == name:
+                return result
+        raise KeyError(name)
+
+
+def score_exercise(tests: list[TestResult], points: float, gate_credit: float) -> float:
+    """Points earned: ``points`` × share of test points passed, × ``gate_credit`` if a gate failed; rounded to 1/100."""
+    weights = [test for test in tests if not test.gate]
+    total = sum(test.points for test in weights)
+    if total == 0:
+        return 0.0
+    share = sum(test.points for test in weights if test.verdict is Verdict.PASSED) / total
+    held = all(test.verdict is Verdict.PASSED for test in tests if test.gate)
+    return round(points * share * (1.0 if held else gate_credit), 2)

@@ -1,0 +1,104 @@
+"""Counts the work that a call does and says whether it loops.
+
+Python-level work is counted in interpreter opcodes, through ``sys.settrace``; tensor work in operators that reach
+PyTorch's dispatcher. Vectorised code does the same number of both whatever the size of its input; a ``for``, a
+comprehension, recursion, ``map``, ``np.vectorize`` or a TorchScript loop does more of one of them when the input grows.
+Neither count depends on the machine or on what else it is doing, so one measurement at each size decides.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import FrameType
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Bound here so that code which later patches the modules does not change what the counter calls.
+_settrace, _gettrace = sys.settrace, sys.gettrace
+
+
+@dataclass(frozen=True)
+class Work:
+    """The work of one call: interpreter opcodes and dispatched operators, by name (``aten::convolution``)."""
+
+    opcodes: int
+    operators: dict[str, int] = field(default_factory=dict)
+    intact: bool = True
+
+    @property
+    def dispatched(self) -> int:
+        """How many operators were dispatched in all."""
+        return sum(self.operators.values())
+
+
+class _Operators(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.seen[func._schema.name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def operators(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:
+    """Run ``call`` and return its value and the operators that it dispatched, with their counts."""
+    with _Operators() as mode:
+        value = call()
+    return value, dict(mode.seen)
+
+
+def measure(call: Callable[[], Any]) -> Work:
+    """The work of ``call()``, which is run once; what it raises is passed on."""
+    opcodes = 0
+    own = __file__
+
+    def local(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal opcodes
+        if event == "opcode":
+            opcodes += 1
+        return local
+
+    def enter(frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename == own:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return local
+
+    before = _gettrace()
+    mode = _Operators()
+    with mode:
+        _settrace(enter)
+        try:
+            call()
+        finally:
+            intact = _gettrace() is enter
+            _settrace(before)
+    return Work(opcodes, dict(mode.seen), intact)
+
+
+def grows(works: Sequence[Work]) -> bool:
+    """Whether the counts differ between sizes by more than branches on shape explain (1 % and 40 opcodes; no operator).
+
+    Constant-time code may take one path for a tiny input and another for a larger one, which moves the opcode count by
+    a few; one more pass through even the shortest loop body for each of several added rows moves it further.
+    """
+    first, last = works[0], works[-1]
+    opcodes = [work.opcodes for work in works]
+    slack = max(40, first.opcodes // 100)
+    monotonic = all(a <= b for a, b in zip(opcodes, opcodes[1:], strict=False))
+    return (monotonic and last.opcodes - first.opcodes > slack) or last.dispatched - first.dispatched > 2
+
+
+def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Those operator ``names`` that match one of the ``patterns`` (shell wildcards, ``aten::*conv*``)."""
+    wanted = list(patterns)
+    return sorted({name for name in names if any(fnmatchcase(name, pattern) for pattern in wanted)})

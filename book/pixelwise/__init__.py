@@ -1,0 +1,1 @@
+"""The course library: what chapters and assignments import."""

@@ -1,0 +1,150 @@
+"""Figures that follow the reader's theme: line art as inline SVG, its colours as CSS variables.
+
+    fig, ax = plots.figure(height=2.6)
+    ax.plot(depth, field, color=plots.SERIES[0])
+    plots.show(fig, alt="The field grows by two pixels a layer.")
+
+The constants are ordinary colours for matplotlib, and at the same time marks: `show` replaces each by its variable
+(see `pixelwise.palette`), so use them, or leave colours to the style, in everything that is drawn.
+"""
+
+import hashlib
+import html
+import io
+import itertools
+import re
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from pixelwise import palette
+
+INK = palette.LIGHT["ink"]
+PAPER = palette.LIGHT["paper"]
+RAISED = palette.LIGHT["raised"]
+MUTED = palette.LIGHT["muted"]
+GRID = palette.LIGHT["grid"]
+SERIES = [palette.LIGHT[role] for role in palette.LIGHT if role.startswith("series-")]
+
+# Maps for `imshow`. A raster cannot follow the theme: its low (or middle) end is transparent and lets the paper show.
+HEAT = LinearSegmentedColormap.from_list("pixelwise-heat", ["#2f86d600", "#2f86d6ff"])
+DIVERGING = LinearSegmentedColormap.from_list(
+    "pixelwise-diverging", ["#e0782aff", "#e0782a00", "#2f86d600", "#2f86d6ff"]
+)
+
+STYLE = {
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": matplotlib.cycler(color=SERIES),
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "patch.edgecolor": INK,
+    "hatch.color": MUTED,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "legend.fontsize": "small",
+    "font.size": 11,
+    "image.interpolation": "none",
+    "image.cmap": "gray",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "pixelwise",
+}
+
+_ROLES = {colour: palette.variable(role) for role, colour in palette.LIGHT.items()}
+_FIGURE_CSS = (
+    ".pw-figure{margin:1.5rem 0;color:var(--pw-ink)}"
+    ".pw-figure svg{display:block;width:100%;height:auto;margin:0 auto;overflow:visible;background:none}"
+    # The page's own face: matplotlib measured in a wider one, so nothing collides.
+    ".pw-figure svg text{font-family:var(--pw-font-sans,system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif)}"
+    ".pw-figure svg image{image-rendering:pixelated}"
+    ".pw-figure figcaption{margin:.6rem auto 0;max-width:60ch;font-size:.9em;color:var(--pw-muted);text-align:center}"
+)
+_serial = itertools.count(1)
+
+
+def figure(
+    width: float = 6.4, height: float = 3.2, ncols: int = 1, nrows: int = 1, **subplots: object
+) -> tuple[Figure, Axes | np.ndarray]:
+    """Return a figure in the course's style and its axes (one, or an array of them).
+
+    `width` and `height` are in inches; on the page the figure takes the width of the text, or of the phone, and keeps
+    its proportions. `subplots` goes to `Figure.subplots` (`sharey=True`, `width_ratios=…`).
+    """
+    # Matplotlib makes ticks and legends when it draws, from the settings of that moment: set them for the process.
+    matplotlib.rcParams.update(STYLE)
+    fig = Figure(figsize=(width, height), layout="constrained")
+    return fig, fig.subplots(nrows, ncols, **subplots)
+
+
+class Shown:
+    """A drawn figure: HTML for a page or a notebook, its description anywhere else."""
+
+    def __init__(self, markup: str, alt: str) -> None:
+        self.markup, self.alt = markup, alt
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+    def __repr__(self) -> str:
+        return f"[figure: {self.alt}]"
+
+
+def show(fig: Figure, alt: str, caption: str | None = None) -> Shown:
+    """Draw `fig` and return an object that a notebook displays as an inline, themed, scalable SVG.
+
+    `alt` is what a reader who cannot see the figure is told: what it shows, not how it looks. `caption` is plain text
+    below it. Raises `ValueError` when `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError("A figure needs an alt text that says what it shows.")
+    drawn = io.StringIO()
+    FigureCanvasSVG(fig).print_svg(drawn, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    width_px = fig.get_figwidth() * 96 * 1.05
+    svg = _themed(drawn.getvalue(), alt, width_px)
+    below = f"<figcaption>{html.escape(caption, quote=False)}</figcaption>" if caption else ""
+    style = f"<style>{palette.css('.pw-figure')}{_FIGURE_CSS}</style>"
+    return Shown(f'<figure class="pw-figure">{style}{svg}{below}</figure>', alt)
+
+
+def _themed(svg: str, alt: str, width_px: float) -> str:
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r"font: (\S+px) [^;\"]*", r"font-size: \1", svg)
+    for colour, variable in _ROLES.items():
+        svg = svg.replace(colour, variable)
+    # Every figure on a page shares one space of ids; matplotlib starts each at figure_1.
+    mark = f"pw{next(_serial)}-{hashlib.sha256(svg.encode()).hexdigest()[:6]}-"
+    svg = re.sub(r'(\bid=")', rf"\1{mark}", svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\1{mark}", svg)
+    head, rest = svg.split(">", 1)
+    box = re.search(r'viewBox="([^"]*)"', head)
+    viewbox = box.group(1) if box else ""
+    label = html.escape(alt)
+    return (
+        f'<svg role="img" aria-label="{label}" viewBox="{viewbox}" style="max-width:{width_px:.0f}px" '
+        f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{rest}'
+    )
