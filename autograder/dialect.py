@@ -15,9 +15,10 @@ import hashlib
 import inspect
 import io
 import os
+import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,8 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import work
+from autograder import calls, work
+from autograder.calls import Mode, Outcome
 from autograder.report import TestResult, Verdict
 
 # --- what a test may find out --------------------------------------------------------------------------------------
@@ -42,11 +44,14 @@ class Failure(AssertionError):
 
 
 class Mismatch(Failure):
-    """A value that is not the expected one. Keeps both for the notebook's display; a report takes ``detail`` only."""
+    """A value that is not the expected one. Keeps both for the notebook's display; a report takes ``detail`` only.
 
-    def __init__(self, detail: str, got: Any, expected: Any) -> None:
+    ``differ`` marks the entries of an array that are outside the tolerance; None when shape, dtype or kind differ.
+    """
+
+    def __init__(self, detail: str, got: Any, expected: Any, differ: torch.Tensor | None = None) -> None:
         super().__init__(detail)
-        self.got, self.expected = got, expected
+        self.got, self.expected, self.differ = got, expected, differ
 
 
 class Loops(Failure):
@@ -94,10 +99,13 @@ _BUILTIN_ERRORS = {
 _ERROR_TYPES: dict[str, type[StudentError]] = {}
 
 
-def student_error(kind: str, message: str, where: str = "") -> StudentError:
-    """A `StudentError` that ``pytest.raises`` matches as the built-in error called ``kind``, if there is one."""
+def student_error(kind: str, message: str, where: str = "", missing: bool = False) -> StudentError:
+    """A `StudentError` that ``pytest.raises`` matches as the built-in error called ``kind``, if there is one.
+
+    ``missing`` says that there is nothing to grade, as an untouched stub's ``NotImplementedError`` does by itself.
+    """
     verdict = Verdict.ERROR
-    if kind == "NotImplementedError":
+    if missing or kind == "NotImplementedError":
         verdict = Verdict.MISSING
     elif kind == "MemoryError" or (kind == "RuntimeError" and "allocate memory" in message):
         verdict = Verdict.MEMORY
@@ -123,95 +131,53 @@ class Echo(NamedTuple):
 
 
 class StudentFunction:
-    """A function of the student's. Calling it returns a plain value; the methods look at one call more closely."""
+    """A function of the student's. Calling it returns a plain value; the methods look at one call more closely.
 
-    name: str
-    forbidden: Sequence[str] = ()
+    All raise `StudentError` for what the student's code raises and `Forbidden` for an operator matching ``forbidden``.
+    """
+
+    def __init__(self, name: str, forbidden: Sequence[str] = ()) -> None:
+        self.name, self.forbidden = name, tuple(forbidden)
+
+    def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
+        """Make one call, wherever the function lives."""
+        raise NotImplementedError
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The value of one call. Raises `StudentError` for what the student's code raises."""
-        raise NotImplementedError
+        """The value of one call."""
+        return self._checked(self.perform(Mode.VALUE, args, kwargs)).value
 
     def echo(self, *args: Any, **kwargs: Any) -> Echo:
         """One call's value, and its positional arguments as they are afterwards."""
-        raise NotImplementedError
+        outcome = self._checked(self.perform(Mode.ECHO, args, kwargs))
+        return Echo(outcome.value, outcome.arguments)
 
     def gradients(self, *args: Any, upstream: torch.Tensor, **kwargs: Any) -> tuple[torch.Tensor | None, ...]:
         """Gradients of ``(f(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd."""
-        raise NotImplementedError
+        return self._checked(self.perform(Mode.GRADIENTS, args, kwargs, upstream)).value
 
     def work(self, *args: Any, **kwargs: Any) -> work.Work:
         """The work of one call, after one call that is not counted."""
-        raise NotImplementedError
+        return self._checked(self.perform(Mode.WORK, args, kwargs)).work
 
-    def _check_operators(self, names: Iterable[str]) -> None:
-        if used := work.matching(names, self.forbidden):
+    def _checked(self, outcome: Outcome) -> Outcome:
+        if used := work.matching(outcome.operators, self.forbidden):
             raise Forbidden(used)
+        return outcome
 
 
 class LocalFunction(StudentFunction):
     """A function that lives in this process: what a notebook's own check calls."""
 
     def __init__(self, name: str, function: Callable[..., Any], forbidden: Sequence[str] = ()) -> None:
-        self.name, self.function, self.forbidden = name, function, forbidden
+        super().__init__(name, forbidden)
+        self.function = function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with _as_student_error():
-            value, used = work.operators(lambda: self.function(*args, **kwargs))
-        self._check_operators(used)
-        return value
-
-    def echo(self, *args: Any, **kwargs: Any) -> Echo:
-        return Echo(self(*args, **kwargs), args)
-
-    def gradients(self, *args: Any, upstream: torch.Tensor, **kwargs: Any) -> tuple[torch.Tensor | None, ...]:
-        with _as_student_error():
-            return vector_jacobian(self.function, args, kwargs, upstream)
-
-    def work(self, *args: Any, **kwargs: Any) -> work.Work:
-        with _as_student_error():
-            self.function(*args, **kwargs)
-            done = work.measure(lambda: self.function(*args, **kwargs))
-        self._check_operators(done.operators)
-        return done
-
-
-def vector_jacobian(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], upstream: torch.Tensor
-) -> tuple[torch.Tensor | None, ...]:
-    """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``.
-
-    Returns one tensor a floating-point argument, or None where the result does not depend on it.
-    """
-    args = [
-        a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
-        for a in args
-    ]
-    leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
-    out = function(*args, **kwargs)
-    if not isinstance(out, torch.Tensor) or not out.requires_grad:
-        return tuple(None for _ in leaves)
-    return torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True)
-
-
-@contextlib.contextmanager
-def _as_student_error() -> Iterator[None]:
-    try:
-        yield
-    except (Failure, StudentError):
-        raise
-    except Exception as error:
-        raise student_error(type(error).__name__, str(error), student_line(error)) from error
-
-
-def student_line(error: BaseException) -> str:
-    """The innermost line of notebook code that ``error`` passed through, as words; empty when there is none."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
-        if "ipykernel_" in frame.filename or frame.filename.startswith(("<ipython", "<cell")):
-            line = f"line {frame.lineno} of the cell"
-            return f"{line}: {frame.line.strip()}" if frame.line else line
-    return ""
+    def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
+        try:
+            return calls.perform(self.function, mode, args, kwargs, upstream)
+        except (Exception, SystemExit) as error:  # `exit()` in a function ends a call, not the notebook's check
+            raise student_error(type(error).__name__, str(error), calls.student_line(error)) from error
 
 
 class LocalStudent:
@@ -225,7 +191,7 @@ class LocalStudent:
             raise AttributeError(name)
         function = self._namespace.get(name)
         if not callable(function):
-            raise StudentError("NameError", f"there is no function called {name} yet", verdict=Verdict.MISSING)
+            raise student_error("NameError", f"there is no function called {name} yet", missing=True)
         return LocalFunction(name, function, self._forbidden)
 
 
@@ -304,7 +270,8 @@ def _compare_arrays(got: Any, expected: Any, rtol: float | None, atol: float | N
         differ = ~torch.isclose(ours, theirs, rtol=rtol or wide[0], atol=atol or wide[1], equal_nan=True)
     if wrong := int(differ.sum()):
         share = wrong / differ.numel()
-        raise Mismatch(f"{share:.0%} of the values differ" if share >= 0.005 else "a few values differ", got, expected)
+        some = f"{share:.0%} of the values differ" if share >= 0.005 else "a few values differ"
+        raise Mismatch(some, got, expected, differ)
 
 
 def _kind(value: Any) -> str:
@@ -329,11 +296,24 @@ def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> No
             raise Mismatch("an argument was changed in place", now, before)
 
 
+class Measurement(NamedTuple):
+    """The work of one function at each of some sizes."""
+
+    sizes: tuple[int, ...]
+    works: tuple[work.Work, ...]
+
+
+# Where the running test's measurements go: a test that passes raises nothing that could carry them.
+_measured: ContextVar[list[Measurement] | None] = ContextVar("measured", default=None)
+
+
 def loop_free(
     function: StudentFunction, make: Callable[[int], tuple[Any, ...]], sizes: Sequence[int] = (6, 9, 13), **kwargs: Any
 ) -> None:
     """Check that the work of ``function(*make(n))`` does not grow with ``n``. Raises `Loops` with the counts."""
     works = [function.work(*make(n), **kwargs) for n in sizes]
+    if (measured := _measured.get()) is not None:
+        measured.append(Measurement(tuple(sizes), tuple(works)))
     if not all(done.intact for done in works):
         raise StudentError("Tampered", "the call switched the counting of its work off", verdict=Verdict.TAMPERED)
     if work.grows(works):
@@ -343,7 +323,7 @@ def loop_free(
 def faster_than(
     function: StudentFunction, slow: Callable[..., Any], *args: Any, ratio: float = 2.0, repeats: int = 3
 ) -> None:
-    """Check that the best of ``repeats`` calls of ``function`` takes less than 1/``ratio`` of the time that ``slow`` takes.
+    """Check that ``function`` takes less than 1/``ratio`` of the time that ``slow`` takes, the best of ``repeats`` each.
 
     Both are clocked from outside the student's code. ``slow`` is the suite's own and runs where the suite runs.
     """
@@ -358,7 +338,7 @@ def faster_than(
 
     ours, theirs = best(function), best(slow)
     if ours * ratio > theirs:
-        raise Failure(f"it takes {ours / theirs:.2f} of the time of a plain loop, and should take at most {1 / ratio:.2f}")
+        raise Failure(f"it takes {ours / theirs:.2f} of the time of a plain loop; it should take at most {1 / ratio:.2f}")
 
 
 # --- the plugin ---------------------------------------------------------------------------------------------------
@@ -371,6 +351,8 @@ class SuitePlugin:
         self._student, self._seed = student, seed
         self.results: list[TestResult] = []
         self.failures: dict[str, BaseException] = {}
+        self.measurements: dict[str, list[Measurement]] = {}
+        self.printed = ""
         self.problems: list[str] = []
 
     @pytest.fixture
@@ -390,6 +372,14 @@ class SuitePlugin:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.problems.append(str(report.longrepr))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        token = _measured.set(self.measurements.setdefault(item.name, []))
+        try:
+            return (yield)
+        finally:
+            _measured.reset(token)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
@@ -431,6 +421,13 @@ def judge(error: BaseException | None) -> tuple[Verdict, str]:
     return Verdict.FAULT, f"the test itself failed: {type(error).__name__}: {error}"
 
 
+# pytest's own plugins that have no part in a verdict; leaving them out makes a run of a suite several times faster.
+UNNEEDED_PLUGINS = (
+    "cacheprovider", "doctest", "faulthandler", "junitxml", "pastebin", "setuponly", "stepwise", "terminal",
+    "threadexception", "unraisableexception",
+)  # fmt: skip
+
+
 class SuiteError(Exception):
     """A suite that cannot be run: it does not import, or holds no test."""
 
@@ -441,18 +438,15 @@ def run_suite(suite: Path, student: Any, seed: int) -> SuitePlugin:
     Raises `SuiteError` when the file has no test or cannot be imported.
     """
     plugin = SuitePlugin(student, seed)
-    options = [
-        str(suite),
-        "--import-mode=importlib",
-        "--noconftest",
-        f"--rootdir={suite.parent}",
-        f"--config-file={os.devnull}",
-        "--capture=no",
-        *("-p no:cacheprovider -p no:terminal -p no:doctest -p no:junitxml -p no:faulthandler").split(),
-        *("-p no:unraisableexception -p no:threadexception -p no:setuponly -p no:stepwise -p no:pastebin").split(),
-    ]
-    with _autoload_off(), contextlib.redirect_stdout(io.StringIO()):
-        code = pytest.main(options, plugins=[plugin])
+    options = [str(suite), "--import-mode=importlib", "--noconftest", f"--rootdir={suite.parent}", "--capture=no"]
+    options += [f"--config-file={os.devnull}"]
+    for unneeded in UNNEEDED_PLUGINS:
+        options += ["-p", f"no:{unneeded}"]
+    with _autoload_off(), contextlib.redirect_stdout(printed):
+            code = pytest.main(options, plugins=[plugin])
+    finally:
+        sys.modules.pop(suite.stem, None)
+    plugin.printed = printed.getvalue()
     if plugin.problems:
         raise SuiteError(f"{suite.name} cannot be imported: {plugin.problems[0].splitlines()[-1]}")
     if not plugin.results:

@@ -1,6 +1,7 @@
 """What grading found: verdicts, results of tests and exercises, and the report of one submission.
 
-A report is data alone. It is what the store keeps, what ``--json`` prints, and what the gradebook and the feedback page are made from.
+A report is data alone. It is what the store keeps, what ``--json`` prints, and what the gradebook and the feedback page
+are made from.
 """
 
 from __future__ import annotations

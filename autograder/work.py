@@ -8,6 +8,7 @@ Neither count depends on the machine or on what else it is doing, so one measure
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -40,6 +41,11 @@ class _Operators(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.seen: Counter[str] = Counter()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise PyTorch wraps the method below so that its first call imports the compiler, which takes seconds.
+        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -94,7 +100,7 @@ def grows(works: Sequence[Work]) -> bool:
     first, last = works[0], works[-1]
     opcodes = [work.opcodes for work in works]
     slack = max(40, first.opcodes // 100)
-    monotonic = all(a <= b for a, b in zip(opcodes, opcodes[1:], strict=False))
+    monotonic = all(a <= b for a, b in itertools.pairwise(opcodes))
     return (monotonic and last.opcodes - first.opcodes > slack) or last.dispatched - first.dispatched > 2
 
 

@@ -1,0 +1,82 @@
+"""Makes one call of a student's function and looks at it as a test asked: its value, its arguments, gradients or work.
+
+Both sides of the wall use it: a notebook's own check calls it directly, and the inmate of a jail on a test's behalf.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import torch
+
+from autograder import work
+
+
+class Mode(StrEnum):
+    """What a test wants to know of a call."""
+
+    VALUE = "value"
+    ECHO = "echo"
+    GRADIENTS = "gradients"
+    WORK = "work"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it."""
+
+    value: Any = None
+    arguments: tuple[Any, ...] = ()
+    operators: dict[str, int] = field(default_factory=dict)
+    work: work.Work | None = None
+
+
+def perform(
+    function: Callable[..., Any],
+    mode: Mode,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    upstream: torch.Tensor | None = None,
+) -> Outcome:
+    """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on."""
+    if mode is Mode.WORK:
+        function(*args, **kwargs)  # the first call may import, compile or fill caches, which is no loop
+        done = work.measure(lambda: function(*args, **kwargs))
+        return Outcome(operators=done.operators, work=done)
+    if mode is Mode.GRADIENTS:
+        value, used = work.operators(lambda: vector_jacobian(function, args, kwargs, upstream))
+        return Outcome(value=value, operators=used)
+    value, used = work.operators(lambda: function(*args, **kwargs))
+    return Outcome(value=value, operators=used, arguments=tuple(args) if mode is Mode.ECHO else ())
+
+
+def vector_jacobian(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], upstream: torch.Tensor
+) -> tuple[torch.Tensor | None, ...]:
+    """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``.
+
+    Returns one tensor a floating-point argument, or None where the result does not depend on it.
+    """
+    args = [
+        a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
+        for a in args
+    ]
+    leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
+    out = function(*args, **kwargs)
+    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+        return tuple(None for _ in leaves)
+    return torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True)
+
+
+def student_line(error: BaseException) -> str:
+    """The innermost line of notebook code that ``error`` passed through, as words; empty when there is none."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
+        if "ipykernel_" in frame.filename or frame.filename.startswith(("<ipython", "<cell")):
+            line = f"line {frame.lineno} of the cell"
+            return f"{line}: {frame.line.strip()}" if frame.line else line
+    return ""

@@ -1,0 +1,245 @@
+"""The process that runs one submission: enters its cell, then runs cells and serves calls until it is told to stop.
+
+Everything here runs inside the wall. It holds no test, no expected value and no secret, and the warden outside believes
+nothing of what it says but the values that it returns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from autograder import calls
+from autograder.jail import wire
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 4, 24, 38, 22, 2
+LAST_CAPABILITY = 40
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def _unshare(flags: int) -> None:
+    _check(_libc.unshare(flags), "unshare")
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    _check(_libc.mount(source.encode(), target.encode(), kind.encode(), flags, data.encode()), f"mount {target}")
+
+
+def enter_namespaces() -> None:
+    """Enter a user namespace and, owned by it, new mount, network, IPC, UTS and (for children) PID namespaces."""
+    uid, gid = os.geteuid(), os.getegid()
+    # A process that changed its user no longer owns its own files in /proc, and two of them are written next.
+    _check(_libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
+    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"1000 {uid} 1")
+    _write("/proc/self/gid_map", f"1000 {gid} 1")
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+
+
+def shut_in(limits: dict[str, int], filter_program: bytes) -> None:
+    """Build the rest of the cell around this process: its own small file systems, limits, no capability, few calls."""
+    _mount("none", "/", "", MS_REC | MS_PRIVATE)
+    size = f"size={limits['tmpfs']},nr_inodes=4096"
+    _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size + ",mode=700")
+    _mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size + ",mode=700")
+    # The cell has no view of any process, its own included: nothing a solution needs is there.
+    _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=0,mode=555")
+    os.mkdir("/tmp/work")
+    os.chdir("/tmp/work")
+    for kind, amount in (
+        (resource.RLIMIT_AS, limits["address_space"]),
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_FSIZE, limits["tmpfs"]),
+        (resource.RLIMIT_NOFILE, 128),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(kind, (amount, amount))
+    for capability in range(LAST_CAPABILITY + 1):
+        _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _drop_capabilities()
+    _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    install_filter(filter_program)
+
+
+def _drop_capabilities() -> None:
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+    none = (ctypes.c_uint32 * 6)()
+    _check(_libc.capset(header, none), "capset")
+
+
+def install_filter(program: bytes) -> None:
+    """Install a compiled seccomp filter (an array of ``struct sock_filter``) for good."""
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
+
+    memory = ctypes.create_string_buffer(program, len(program))
+    described = Program(len(program) // 8, ctypes.cast(memory, ctypes.c_void_p))
+    _check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(described), 0, 0), "seccomp")
+
+
+class Inmate:
+    """Serves the warden over ``sock``: runs cells in ``shell`` and calls what they define."""
+
+    def __init__(self, sock: socket.socket, shell: Any) -> None:
+        self._sock, self._shell = sock, shell
+        self._handles: dict[int, Any] = {}
+
+    def serve(self) -> None:
+        """Answer one request after another until the warden hangs up."""
+        while True:
+            try:
+                request, tensors = wire.read_frame(self._read)
+            except EOFError:
+                return
+            try:
+                reply, out = self._answer(request, tensors)
+            except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's errors too
+                reply, out = {"error": self._describe(error)}, {}
+            reply["id"] = request["id"]
+            try:
+                frame = wire.pack(reply, out)
+            except (wire.WireError, ValueError, MemoryError) as error:
+                frame = wire.pack({"id": request["id"], "error": self._describe(error)})
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except Exception:
+                    os.write(1, b"\n")
+            self._sock.sendall(frame)
+
+    def _answer(self, request: dict[str, Any], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        if request["do"] == "run":
+            return self._run(request["source"], request["label"]), {}
+        if request["do"] == "names":
+            space = self._shell.user_ns
+            return {"names": [name for name in request["names"] if callable(space.get(name))]}, {}
+        return self._call(request, tensors)
+
+    def _run(self, source: str, label: str) -> dict[str, Any]:
+        result = self._shell.run_cell(source, store_history=True, silent=False)
+        error = result.error_before_exec or result.error_in_exec
+        return {"error": self._describe(error)} if error is not None else {}
+
+    def _call(self, request: dict[str, Any], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        def given(node: Any) -> Any:
+            return wire.decode(node, tensors, self._handles.__getitem__)
+
+        target = request["function"]
+        function = self._handles[target] if isinstance(target, int) else self._shell.user_ns.get(target)
+        if not callable(function):
+            return {"absent": True}, {}
+        args, kwargs, upstream = given(request["args"]), given(request["kwargs"]), given(request["upstream"])
+        outcome = calls.perform(function, calls.Mode(request["mode"]), args, kwargs, upstream)
+        value, out = wire.encode([outcome.value, list(outcome.arguments)], self._keep)
+        reply: dict[str, Any] = {"value": value, "operators": outcome.operators}
+        if outcome.work is not None:
+            reply["opcodes"], reply["intact"] = outcome.work.opcodes, outcome.work.intact
+        return reply, out
+
+    def _keep(self, value: Any) -> int:
+        number = len(self._handles) + 1
+        self._handles[number] = value
+        return number
+
+    @staticmethod
+    def _describe(error: BaseException) -> dict[str, str]:
+        try:
+            message = str(error)[:2000]
+        except BaseException:
+            message = ""
+        return {
+            "kind": type(error).__name__[:80],
+            "message": message.encode("utf-8", "replace").decode(),
+            "where": calls.student_line(error)[:300],
+        }
+
+    def _read(self, count: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            piece = self._sock.recv(min(count - len(parts), 1 << 20))
+            if not piece:
+                raise EOFError
+            parts += piece
+        return bytes(parts)
+
+
+def fork_inmate(sock: socket.socket, output: int, shell: Any, limits: dict[str, int], filter_program: bytes) -> int:
+    """Fork an inmate into a cell of its own; returns, in the zygote, the PID of the short-lived process that builds it.
+
+    That process sends the warden a pidfd of the inmate over ``sock`` before any of the submission's code runs, which is
+    how the warden can kill the whole cell from outside; or one line that says why the cell could not be built.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        enter_namespaces()
+        held, release = os.pipe()
+        inner = os.fork()
+        if inner == 0:
+            os.close(release)
+            os.read(held, 1)  # until the warden can kill this process
+            os.close(held)
+            _live(sock, output, shell, limits, filter_program)
+        os.close(held)
+        pidfd = os.pidfd_open(inner)
+        socket.send_fds(sock, [json.dumps({"built": True}).encode()], [pidfd])
+        os.write(release, b"!")
+    except BaseException as error:
+        sock.sendall(json.dumps({"built": False, "why": str(error)}).encode())
+    finally:
+        os._exit(0)
+
+
+def _live(sock: socket.socket, output: int, shell: Any, limits: dict[str, int], filter_program: bytes) -> None:
+    try:
+        os.setsid()
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        kept = os.dup2(sock.fileno(), 3)
+        sock.detach()
+        os.closerange(4, 1024)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - lives as long as the process
+        sys.stdout = open(1, "w", buffering=8192, errors="replace", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        shut_in(limits, filter_program)
+        gc.enable()
+        serve: Callable[[], None] = Inmate(socket.socket(fileno=kept), shell).serve
+        serve()
+    except BaseException as error:
+        os.write(1, f"the cell ended: {type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(0)

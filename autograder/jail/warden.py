@@ -1,0 +1,410 @@
+"""Stands outside the wall: opens a cell for each submission, asks it to run cells and calls, clocks, caps and kills it.
+
+Nothing that comes from a cell is believed but plain values. A cell that breaks a limit or the protocol is dead from then
+on, and `CellDied` says with which verdict.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autograder import work
+from autograder.assignment import Limits
+from autograder.calls import Mode, Outcome
+from autograder.dialect import StudentFunction, student_error
+from autograder.jail import wall, wire
+from autograder.report import Verdict
+
+TICK = 0.05  # seconds between two looks at a busy cell
+WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
+KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
+
+
+class CellDied(Exception):
+    """A cell that was killed, or ended, while it worked on a request."""
+
+    def __init__(self, verdict: Verdict, detail: str) -> None:
+        super().__init__(detail)
+        self.verdict, self.detail = verdict, detail
+
+
+class WardenError(Exception):
+    """A failure on our side of the wall; the submission is not to blame and is graded again."""
+
+
+class Warden:
+    """Owns one zygote and opens cells in it. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._log: Path | None = None
+
+    def __enter__(self) -> Warden:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._process, self._control, self._log = wall.start()
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._log is not None:
+            self._log.unlink(missing_ok=True)
+        self._process = self._control = self._log = None
+
+    @contextlib.contextmanager
+    def cell(self, limits: Limits) -> Iterator[Cell]:
+        """A fresh cell, killed with everything in it on leaving. Raises `WardenError` when none can be opened."""
+        try:
+            cell = self._open(limits)
+        except (OSError, WardenError):
+            # A zygote that died is replaced once; if the next one fails as well, the fault is reported.
+            self._stop()
+            self._start()
+            try:
+                cell = self._open(limits)
+            except OSError as error:
+                raise WardenError(f"no cell could be opened: {error}") from error
+        try:
+            yield cell
+        finally:
+            cell.close()
+
+    def _open(self, limits: Limits) -> Cell:
+        ours, theirs = socket.socketpair()
+        output, written = os.pipe()
+        order = {
+            "tmpfs": 64 << 20,
+            # Address space is not memory: libraries map gigabytes that they never touch. The watch on resident memory
+            # is the limit; this one only turns one absurd allocation into an error at once.
+            "address_space": (limits.memory_mb << 20) + (16 << 30),
+            "processes": limits.processes,
+        }
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode()], [theirs.fileno(), written])
+            theirs.close()
+            os.close(written)
+            ours.settimeout(30)
+            message, fds, _, _ = socket.recv_fds(ours, 1 << 16, 1)
+            answer = json.loads(message) if message else {"built": False, "why": "the zygote ended"}
+            if not answer["built"] or not fds:
+                raise WardenError(f"no cell could be opened: {answer.get('why', 'no process to hold')}")
+        except BaseException:
+            ours.close()
+            os.close(output)
+            raise
+        ours.setblocking(False)
+        os.set_blocking(output, False)
+        return Cell(ours, output, fds[0], limits)
+
+
+class Cell:
+    """One inmate: requests go in, values come out."""
+
+    def __init__(self, sock: socket.socket, output: int, pidfd: int, limits: Limits) -> None:
+        self._sock, self._output, self._pidfd, self.limits = sock, output, pidfd, limits
+        self._pid = _pid_of(pidfd)
+        self.printed = bytearray()
+        self._printed_total = 0
+        self._dead: CellDied | None = None
+        self._base_memory: int | None = None
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def run(self, source: str, label: str) -> dict[str, str] | None:
+        """Run one notebook cell. Returns None, or the error that it ended with. Raises `CellDied`."""
+        reply, _ = self._ask({"do": "run", "source": source, "label": label}, {}, self.limits.cell_seconds)
+        error = reply.get("error")
+        return _error_record(error) if error is not None else None
+
+    def names(self, names: Sequence[str]) -> set[str]:
+        """Which of ``names`` are callable in the notebook's namespace. Raises `CellDied`."""
+        reply, _ = self._ask({"do": "names", "names": list(names)}, {}, self.limits.call_seconds)
+        found = reply.get("names")
+        return {name for name in found if name in names} if isinstance(found, list) else set()
+
+    def call(
+        self,
+        function: str | int,
+        mode: Mode,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        upstream: torch.Tensor | None = None,
+    ) -> Outcome:
+        """Call a function by name or handle. Raises `StudentError` for the student's errors, and `CellDied`."""
+        args = tuple(wire.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in args)
+        tree, tensors = wire.encode([list(args), dict(kwargs), upstream], _known_handle, strided=True)
+        parts = tree["list"]
+        request = {
+            "do": "call", "function": function, "mode": mode.value,
+            "args": parts[0], "kwargs": parts[1], "upstream": parts[2],
+        }  # fmt: skip
+        reply, out = self._ask(request, tensors, self.limits.call_seconds)
+        if reply.get("absent"):
+            raise student_error("NameError", f"there is no function called {function}", missing=True)
+        if "error" in reply:
+            error = _error_record(reply["error"])
+            raise student_error(error["kind"], error["message"], error["where"])
+        return self._outcome(reply, out, mode)
+
+    def _outcome(self, reply: dict[str, Any], out: dict[str, torch.Tensor], mode: Mode) -> Outcome:
+        try:
+            value, after = wire.decode(reply["value"], out)
+            operators = {str(k): int(v) for k, v in reply["operators"].items()}
+            done = None
+            if mode is Mode.WORK:
+                done = work.Work(int(reply["opcodes"]), operators, reply["intact"] is True)
+        except (wire.WireError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise self._die(Verdict.TAMPERED, "the process answered with something that is not an answer") from error
+        return Outcome(self._wrapped(value), tuple(self._wrapped(a) for a in after), operators, done)
+
+    def _wrapped(self, value: Any) -> Any:
+        if isinstance(value, wire.Handle):
+            return RemoteObject(self, value)
+        if type(value) in (list, tuple):
+            return type(value)(self._wrapped(item) for item in value)
+        return {k: self._wrapped(v) for k, v in value.items()} if type(value) is dict else value
+
+    def _ask(
+        self, request: dict[str, Any], tensors: dict[str, torch.Tensor], seconds: float
+    ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        if self._dead is not None:
+            raise self._dead
+        # An unforeseeable number: an answer written before the question was asked does not fit it.
+        request["id"] = secrets.token_hex(8)
+        watch = _Watch(self, seconds)
+        try:
+            self._send(wire.pack(request, tensors), watch)
+            reply, out = wire.read_frame(lambda count: self._receive(count, watch))
+        except wire.WireError as error:
+            raise self._die(Verdict.TAMPERED, f"the process sent {error}") from error
+        except EOFError:
+            raise self._die(Verdict.ERROR, "the process ended in the middle of its work") from None
+        self._drain()
+        if reply.get("id") != request["id"]:
+            raise self._die(Verdict.TAMPERED, "the process answered a question that was not asked")
+        return reply, out
+
+    # --- bytes ------------------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes, watch: _Watch) -> None:
+        view = memoryview(data)
+        while view:
+            watch.wait(writing=True)
+            try:
+                view = view[self._sock.send(view[: 1 << 20]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise EOFError from None
+
+    def _receive(self, count: int, watch: _Watch) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            watch.wait()
+            try:
+                piece = self._sock.recv(min(count - len(parts), 1 << 20))
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise EOFError from None
+            if not piece:
+                raise EOFError
+            parts += piece
+        return bytes(parts)
+
+    def _drain(self) -> None:
+        """Take what the cell has printed so far. Raises `CellDied` when it is more than allowed."""
+        while True:
+            try:
+                piece = os.read(self._output, 1 << 16)
+            except BlockingIOError:
+                return
+            if not piece:
+                return
+            self._printed_total += len(piece)
+            if len(self.printed) < KEPT_OUTPUT:
+                self.printed += piece[: KEPT_OUTPUT - len(self.printed)]
+            if self._printed_total > self.limits.output_kb << 10:
+                raise self._die(Verdict.OUTPUT, f"it printed more than {self.limits.output_kb} kB")
+
+    # --- life and death ---------------------------------------------------------------------------------------
+
+    def _die(self, verdict: Verdict, detail: str) -> CellDied:
+        self._dead = CellDied(verdict, detail)
+        self._kill()
+        return self._dead
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill everything in the cell. The kernel ends every process of a PID namespace with its first one."""
+        self._kill()
+        with contextlib.suppress(CellDied):
+            self._drain()
+        self._sock.close()
+        for fd in (self._output, self._pidfd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def memory(self) -> int:
+        """Bytes that the whole cell holds of its own, all its processes and shared memory together, above its start."""
+        total = sum(_resident(pid) for pid in _tree(self._pid))
+        if self._base_memory is None:
+            self._base_memory = total
+        return total - self._base_memory
+
+    def processor_seconds(self) -> float:
+        """Processor time that the cell has used, all its processes together."""
+        return sum(_processor(pid) for pid in _tree(self._pid))
+
+
+class _Watch:
+    """Clocks one request: waits for bytes and meanwhile looks after the cell's time, memory and output."""
+
+    def __init__(self, cell: Cell, seconds: float) -> None:
+        self._cell, self._seconds = cell, seconds
+        self._started = time.monotonic()
+        self._next_look = self._started + TICK
+        self._processor = cell.processor_seconds()
+        cell.memory()
+
+    def wait(self, writing: bool = False) -> None:
+        cell = self._cell
+        sock = [cell._sock]
+        while True:
+            pause = max(0.0, self._next_look - time.monotonic())
+            ready, writable, _ = select.select(
+                [*(() if writing else sock), cell._output], sock if writing else [], [], pause
+            )
+            if time.monotonic() >= self._next_look:
+                self._look()
+            if cell._output in ready:
+                before = cell._printed_total
+                cell._drain()
+                if cell._printed_total == before and not writing and cell._sock not in ready:
+                    # The write end of the pipe is closed: wait for the socket alone, without spinning.
+                    select.select(sock, [], [], TICK)
+            if writable or cell._sock in ready:
+                return
+
+    def _look(self) -> None:
+        cell = self._cell
+        if cell.memory() > cell.limits.memory_mb << 20:
+            raise cell._die(Verdict.MEMORY, f"it used more than {cell.limits.memory_mb} MB of memory")
+        elapsed = time.monotonic() - self._started
+        if (
+            elapsed > self._seconds * WALL_CLOCK_FACTOR
+            or elapsed > self._seconds < cell.processor_seconds() - self._processor
+        ):
+            raise cell._die(Verdict.TIMEOUT, f"it took longer than {self._seconds:g} s")
+        self._next_look = time.monotonic() + TICK
+
+
+# --- the student's functions, from outside ------------------------------------------------------------------------
+
+
+class RemoteFunction(StudentFunction):
+    """A function in a cell, called across the wall."""
+
+    def __init__(self, cell: Cell, name: str, forbidden: Sequence[str] = ()) -> None:
+        super().__init__(name, forbidden)
+        self._cell = cell
+
+    def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
+        return self._cell.call(self.name, mode, args, kwargs, upstream)
+
+
+class RemoteObject:
+    """A value that stayed in its cell, such as a module that the student built. It can be called."""
+
+    def __init__(self, cell: Cell, handle: wire.Handle) -> None:
+        self._cell, self.handle, self.type = cell, handle.id, handle.type
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it with plain values and return a plain value."""
+        return self._cell.call(self.handle, Mode.VALUE, args, kwargs).value
+
+    def __repr__(self) -> str:
+        return f"<a {self.type} of the student's>"
+
+
+def _known_handle(value: Any) -> int:
+    if isinstance(value, wire.Handle):
+        return value.id
+    raise wire.WireError(f"a suite cannot send a {type(value).__name__} across the wall")
+
+
+def _error_record(error: Any) -> dict[str, str]:
+    record = error if isinstance(error, dict) else {}
+    caps = {"kind": 80, "message": 2000, "where": 300}
+    found = {key: str(record.get(key, ""))[:cap] for key, cap in caps.items()}
+    if not found["kind"].isidentifier():
+        found["kind"] = "Exception"
+    return found
+
+
+# --- the kernel's own view of a cell ------------------------------------------------------------------------------
+
+
+def _pid_of(pidfd: int) -> int:
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    raise WardenError("the kernel does not name the process behind a pidfd")
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and all below it. Orphans in a PID namespace move to its first process, so the tree is the cell."""
+    found = [pid]
+    for parent in found:
+        try:
+            for thread in os.listdir(f"/proc/{parent}/task"):
+                text = Path(f"/proc/{parent}/task/{thread}/children").read_text()
+                found += [int(child) for child in text.split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def _resident(pid: int) -> int:
+    """Anonymous and shared-memory pages of one process in bytes, a page shared by n processes counted as 1/n in each.
+
+    Without the shares a process forked from a large one would be charged for all that it has not yet changed.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+
+
+def _processor(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
