@@ -40,7 +40,7 @@ class Limits(BaseModel):
 
 
 class Exercise(BaseModel):
-    """One exercise. ``forbid`` holds operators (``aten::conv*``, seen as it runs) and dotted names (seen in the source)."""
+    """One exercise. ``forbid`` holds operators (``aten::conv*``, seen at run time) and dotted names (in the source)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     title: str

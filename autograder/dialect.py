@@ -323,7 +323,7 @@ def loop_free(
 def faster_than(
     function: StudentFunction, slow: Callable[..., Any], *args: Any, ratio: float = 2.0, repeats: int = 3
 ) -> None:
-    """Check that ``function`` takes less than 1/``ratio`` of the time that ``slow`` takes, the best of ``repeats`` each.
+    """Check that ``function`` takes less than 1/``ratio`` of the time that ``slow`` takes, best of ``repeats`` each.
 
     Both are clocked from outside the student's code. ``slow`` is the suite's own and runs where the suite runs.
     """
@@ -338,7 +338,8 @@ def faster_than(
 
     ours, theirs = best(function), best(slow)
     if ours * ratio > theirs:
-        raise Failure(f"it takes {ours / theirs:.2f} of the time of a plain loop; it should take at most {1 / ratio:.2f}")
+        share = ours / theirs
+        raise Failure(f"it takes {share:.2f} of the time of a plain loop, and should take at most {1 / ratio:.2f}")
 
 
 # --- the plugin ---------------------------------------------------------------------------------------------------
@@ -442,7 +443,9 @@ def run_suite(suite: Path, student: Any, seed: int) -> SuitePlugin:
     options += [f"--config-file={os.devnull}"]
     for unneeded in UNNEEDED_PLUGINS:
         options += ["-p", f"no:{unneeded}"]
-    with _autoload_off(), contextlib.redirect_stdout(printed):
+    printed = io.StringIO()
+    try:
+        with _autoload_off(), contextlib.redirect_stdout(printed):
             code = pytest.main(options, plugins=[plugin])
     finally:
         sys.modules.pop(suite.stem, None)

@@ -22,10 +22,10 @@ def warm_up() -> Any:
     import matplotlib
 
     matplotlib.use("agg")
-    import matplotlib.pyplot  # noqa: F401
+    import matplotlib.pyplot
     import numpy  # noqa: F401
     import torch
-    import torch.nn.functional  # noqa: F401
+    import torch.nn.functional
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
