@@ -15,6 +15,7 @@ import hashlib
 import inspect
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +48,10 @@ class Mismatch(Failure):
     """A value that is not the expected one. Keeps both for the notebook's display; a report takes ``detail`` only.
 
     ``differ`` marks the entries of an array that are outside the tolerance; None when shape, dtype or kind differ.
+    ``part`` is which part of a list, tuple or dict it was, as one indexes it: ``[1]``.
     """
+
+    part = ""
 
     def __init__(self, detail: str, got: Any, expected: Any, differ: torch.Tensor | None = None) -> None:
         super().__init__(detail)
@@ -234,12 +238,14 @@ def assert_close(
         if not isinstance(got, dict) or set(got) != set(expected):
             raise Mismatch("the result should be a dict with other keys", got, expected)
         for key in expected:
-            assert_close(got[key], expected[key], rtol, atol, check_dtype)
+            with _in_part(key):
+                assert_close(got[key], expected[key], rtol, atol, check_dtype)
     elif isinstance(expected, list | tuple):
         if not isinstance(got, list | tuple) or len(got) != len(expected):
             raise Mismatch(f"the result should be {_kind(expected)}, and it is {_kind(got)}", got, expected)
-        for ours, theirs in zip(got, expected, strict=True):
-            assert_close(ours, theirs, rtol, atol, check_dtype)
+        for i, (ours, theirs) in enumerate(zip(got, expected, strict=True)):
+            with _in_part(i):
+                assert_close(ours, theirs, rtol, atol, check_dtype)
     elif isinstance(expected, float):
         if isinstance(got, bool) or not isinstance(got, _NUMBERS):
             raise Mismatch(f"the result should be a number, and it is {_kind(got)}", got, expected)
@@ -249,6 +255,15 @@ def assert_close(
         raise Mismatch(f"the result should be {_kind(expected)}, and it is {_kind(got)}", got, expected)
     elif got != expected:
         raise Mismatch("the value is not the right one", got, expected)
+
+
+@contextlib.contextmanager
+def _in_part(key: Any) -> Iterator[None]:
+    try:
+        yield
+    except Mismatch as mismatch:
+        mismatch.part = f"[{key!r}]{mismatch.part}"
+        raise
 
 
 def _compare_arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, check_dtype: bool) -> None:
@@ -416,7 +431,9 @@ def judge(error: BaseException | None) -> tuple[Verdict, str]:
     if isinstance(error, pytest.fail.Exception):
         # `pytest.raises` fails with a sentence of its own that names the type and nothing of the input.
         text = str(error)
-        return Verdict.WRONG, f"it should raise {text.split('.')[-1]}" if text.startswith("DID NOT RAISE") else text
+        if text.startswith("DID NOT RAISE"):
+            return Verdict.WRONG, f"it should raise {re.findall(r'[A-Za-z_]+', text)[-1]}"
+        return Verdict.WRONG, text
     if isinstance(error, AssertionError):
         return Verdict.WRONG, "what it returned is not as it should be"
     return Verdict.FAULT, f"the test itself failed: {type(error).__name__}: {error}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import re
 import warnings
 from collections import defaultdict
@@ -143,13 +144,9 @@ def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[F
             line, problem = tree
             findings.append(Finding("syntax", problem, line, index, _line(source, line)))
     names = _Names()
-    # Three rounds follow `import torch as t; F = t.nn.functional; g = F.conv2d` in whatever order the cells say it.
-    for _ in range(3):
-        for _, _, tree in cells:
-            try:
-                names.learn(tree)
-            except (RecursionError, MemoryError):
-                continue  # reported below, where the same tree is read
+    for _, _, tree in cells:
+        names.learn(tree)
+    names.settle()
     for index, source, tree in cells:
         try:
             findings += _read(tree, names, index, source, forbid)
@@ -166,7 +163,7 @@ def covers(pattern: str, name: str) -> bool:
 
 
 def python_of(source: str) -> str:
-    """``source`` with magics and shell lines replaced and every line where it was; empty for another language's cell."""
+    """``source`` with magics and shell lines replaced and each line where it was; empty for another language."""
     lines = source.splitlines()
     first = next((i for i, line in enumerate(lines) if line.strip()), None)
     if first is not None and (cell_magic := re.match(r"\s*%%(\w+)", lines[first])):
@@ -208,6 +205,7 @@ class _Names:
 
     meanings: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     stars: set[str] = field(default_factory=set)
+    assignments: list[tuple[ast.expr, ast.expr]] = field(default_factory=list)
 
     def learn(self, tree: ast.Module) -> None:
         """Add the bindings of one cell."""
@@ -228,11 +226,17 @@ class _Names:
                 case ast.arg(arg=name):
                     self.meanings[name].add(_UNKNOWN)
                 case ast.Assign(targets=targets, value=value):
-                    for target in targets:
-                        self._bind(target, value)
+                    self.assignments += [(target, value) for target in targets]
                 case ast.AnnAssign(target=target, value=value) if value is not None:
-                    self._bind(target, value)
+                    self.assignments.append((target, value))
                 case ast.NamedExpr(target=target, value=value):
+                    self.assignments.append((target, value))
+
+    def settle(self) -> None:
+        """Follow the assignments in whatever order they stand: ``g = F.conv2d`` may come before ``F = nn.functional``."""
+        for _ in range(3):
+            for target, value in self.assignments:
+                with contextlib.suppress(RecursionError):  # said of the cell when it is read
                     self._bind(target, value)
 
     def _bind(self, target: ast.expr, value: ast.expr) -> None:

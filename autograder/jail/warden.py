@@ -24,7 +24,7 @@ import torch
 from autograder import work
 from autograder.assignment import Limits
 from autograder.calls import Mode, Outcome
-from autograder.dialect import StudentFunction, student_error
+from autograder.dialect import StudentError, StudentFunction, student_error
 from autograder.jail import wall, wire
 from autograder.report import Verdict
 
@@ -33,12 +33,16 @@ WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by t
 KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
 
 
-class CellDied(Exception):
+class CellDied(StudentError):
     """A cell that was killed, or ended, while it worked on a request."""
 
     def __init__(self, verdict: Verdict, detail: str) -> None:
-        super().__init__(detail)
-        self.verdict, self.detail = verdict, detail
+        super().__init__("", detail, verdict=verdict)
+
+    @property
+    def detail(self) -> str:
+        """How the cell ended, in words."""
+        return self.message
 
 
 class WardenError(Exception):

@@ -13,6 +13,7 @@ import html
 import io
 import itertools
 import re
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -20,8 +21,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
 
 from pixelwise import palette
+from pixelwise.arithmetic import Layer, receptive_fields, seen_units
 
 INK = palette.LIGHT["ink"]
 PAPER = palette.LIGHT["paper"]
@@ -99,16 +102,16 @@ def figure(
 
 
 class Shown:
-    """A drawn figure: HTML for a page or a notebook, its description anywhere else."""
+    """What a cell shows: HTML for a page or a notebook, a description anywhere else."""
 
-    def __init__(self, markup: str, alt: str) -> None:
-        self.markup, self.alt = markup, alt
+    def __init__(self, markup: str, described: str) -> None:
+        self.markup, self.described = markup, described
 
     def _repr_html_(self) -> str:
         return self.markup
 
     def __repr__(self) -> str:
-        return f"[figure: {self.alt}]"
+        return self.described
 
 
 def show(fig: Figure, alt: str, caption: str | None = None) -> Shown:
@@ -125,7 +128,67 @@ def show(fig: Figure, alt: str, caption: str | None = None) -> Shown:
     svg = _themed(drawn.getvalue(), alt, width_px)
     below = f"<figcaption>{html.escape(caption, quote=False)}</figcaption>" if caption else ""
     style = f"<style>{palette.css('.pw-figure')}{_FIGURE_CSS}</style>"
-    return Shown(f'<figure class="pw-figure">{style}{svg}{below}</figure>', alt)
+    return Shown(f'<figure class="pw-figure">{style}{svg}{below}</figure>', f"[figure: {alt}]")
+
+
+def table(columns: Mapping[str, Sequence[object]]) -> Shown:
+    """Return a table with one column per heading; numbers stand right, with thin spaces between thousands."""
+
+    def written(value: object) -> str:
+        return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if isinstance(value, int) else str(value)
+
+    def cell(kind: str, value: object, numeric: bool) -> str:
+        side = "right" if numeric else "left"
+        return f'<{kind} style="text-align:{side}">{html.escape(written(value), quote=False)}</{kind}>'
+
+    numeric = [any(isinstance(value, (int, float)) for value in values) for values in columns.values()]
+    head = "".join(cell("th", name, right) for name, right in zip(columns, numeric, strict=True))
+    lines = list(zip(*columns.values(), strict=True))
+    body = "".join(
+        f"<tr>{''.join(cell('td', value, right) for value, right in zip(line, numeric, strict=True))}</tr>"
+        for line in lines
+    )
+    described = "\n".join(" | ".join(map(written, line)) for line in [tuple(columns), *lines])
+    return Shown(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", described)
+
+
+def cut(ax: Axes, layers: Sequence[Layer], n: int, unit: int) -> None:
+    """Draw a cut through a stack along its width: every map's units at the centres of what they see.
+
+    `n` is the input's length in pixels. The units that reach `unit` of the last map are filled, and a cone joins them.
+    """
+    fields = list(receptive_fields(layers))
+    seen = seen_units(layers, unit, n)
+    length = n
+    for level, (field, mine) in enumerate(zip(fields, seen, strict=True)):
+        if level:
+            length = layers[level - 1].output_shape((1, length, length))[2]
+            below = fields[level - 1]
+            ends = [(field, mine[0], level), (field, mine[-1], level)]
+            ends += [(below, seen[level - 1][-1], level - 1), (below, seen[level - 1][0], level - 1)]
+            corners = [
+                (at.start[1] + u * at.jump[1] + (0.36 if i in (1, 2) else -0.36), row)
+                for i, (at, u, row) in enumerate(ends)
+            ]
+            ax.add_patch(Polygon(corners, facecolor=SERIES[0], alpha=0.13, edgecolor="none"))
+        for u in range(length):
+            centre = field.start[1] + u * field.jump[1]
+            chosen = SERIES[1] if level == len(layers) else SERIES[0]
+            ax.add_patch(
+                Rectangle(
+                    (centre - 0.36, level - 0.19),
+                    0.72,
+                    0.38,
+                    facecolor=chosen if u in mine else "none",
+                    edgecolor=chosen if u in mine else MUTED,
+                    linewidth=0.8,
+                )
+            )
+    ax.set_xlim(-0.8, n - 0.2)
+    ax.set_ylim(-0.45, len(layers) + 0.45)
+    ax.set_yticks(range(len(fields)), ["input", *(layer.name or f"layer {i}" for i, layer in enumerate(layers, 1))])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
 
 
 def _themed(svg: str, alt: str, width_px: float) -> str:

@@ -1,0 +1,290 @@
+"""The command line: ``autograder grade a1-convolution`` and its sisters."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from autograder import sample
+from autograder.assignment import Assignment, AssignmentError, assignment_names, find_root, load
+from autograder.fleet import Graded, Grader
+from autograder.grading import GradingError
+from autograder.jail.wall import WallError
+from autograder.report import Verdict
+from autograder.submission import list_submissions
+
+say = Console(stderr=True, highlight=False)
+MARK = {Verdict.PASSED: "green", Verdict.FAULT: "magenta"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 something was found wrong, 2 it could not be done."""
+    if sys.version_info < (3, 11):
+        print(f"autograder needs Python 3.11 or newer, and this is {sys.version.split()[0]}", file=sys.stderr)
+        return 2
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        # Imported here, as nbgrader takes a second to import and some commands never need it.
+        return args.run(args)
+    except (AssignmentError, WallError, GradingError) as error:
+        say.print(f"[red]autograder:[/red] {escape(str(error))}", soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        say.print("\nstopped; what was graded is kept, and the same command goes on from there")
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="autograder", description="Grades notebooks in a jail, by hidden pytest suites."
+    )
+    parser.add_argument("--root", type=Path, help="the course directory (default: the one around this folder)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+        made.set_defaults(run=run)
+        return made
+
+    release = command("release", _release, "generate what students get from solutions/, and tell the gradebook")
+    release.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    bundle = command("bundle", _bundle, "make the zip that students download")
+    bundle.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    validate = command("validate", _validate, "prove an assignment: its parts agree, right earns all, wrong does not")
+    validate.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    validate.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
+    validate.add_argument("--json", action="store_true", help="print the checks as JSON")
+    made = command("sample", _sample, "make the sample class's submissions from their recipes")
+    made.add_argument("assignment")
+    made.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
+    grade = command("grade", _grade, "grade submissions in nbgrader's layout, into nbgrader's gradebook")
+    grade.add_argument("assignment")
+    grade.add_argument("--submitted", type=Path, help="folder of submissions (default: submitted/ of the course)")
+    grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
+    grade.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
+    grade.add_argument("--no-gradebook", action="store_true", help="only reports: no gradebook, notebooks or feedback")
+    grade.add_argument("--json", action="store_true", help="print a JSON report a student, one a line")
+    export = command("export", _export, "write every grade as CSV")
+    export.add_argument("--to", type=Path, help="the file (default: grades.csv of the course)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be a number from 1 up")
+    return number
+
+
+def _root(args: argparse.Namespace) -> Path:
+    return find_root(args.root or Path.cwd())
+
+
+def _chosen(args: argparse.Namespace) -> list[Assignment]:
+    root = _root(args)
+    names = args.assignment or assignment_names(root)
+    if not names:
+        raise AssignmentError(f"there is no assignment in {root / 'solutions'}")
+    return [load(root, name) for name in names]
+
+
+# --- authors ------------------------------------------------------------------------------------------------------
+
+
+def _release(args: argparse.Namespace) -> int:
+    from autograder.nbgrader import gradebook
+
+    for assignment in _chosen(args):
+        gradebook.release(assignment)
+        print(f"assignments/{assignment.name}")
+    return 0
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from autograder.nbgrader import bundle
+
+    for assignment in _chosen(args):
+        path = bundle.make(assignment, assignment.root / "bundles")
+        print(path.relative_to(assignment.root))
+    return 0
+
+
+def _validate(args: argparse.Namespace) -> int:
+    from autograder import validate
+
+    failed = False
+    for assignment in _chosen(args):
+
+        def show(check: validate.Check) -> None:
+            mark = "[green]✓[/green]" if check.holds else "[red]✗[/red]"
+            say.print(f"{mark} {escape(check.title)}")
+            for problem in check.problems:
+                say.print(f"    {escape(problem)}", soft_wrap=True)
+
+        say.print(f"[bold]{assignment.name}[/bold]")
+        checks = validate.validate(assignment, args.jobs, show)
+        failed |= not all(check.holds for check in checks)
+        if args.json:
+            found = [{"title": c.title, "holds": c.holds, "problems": c.problems} for c in checks]
+            print(json.dumps({"assignment": assignment.name, "checks": found}))
+    return int(failed)
+
+
+def _sample(args: argparse.Namespace) -> int:
+    assignment = load(_root(args), args.assignment)
+    submitted = args.submitted or assignment.root / "submitted"
+    made = sample.make_class(assignment, submitted)
+    if args.submitted is None:
+        from autograder.nbgrader import gradebook
+
+        gradebook.require(assignment)
+        gradebook.enrol(assignment.root, [recipe.student for recipe in made])
+    handed_in = sum(not recipe.absent for recipe in made)
+    say.print(f"{len(made)} students, of whom {handed_in} handed something in, in {submitted}")
+    return 0
+
+
+# --- instructors --------------------------------------------------------------------------------------------------
+
+
+def _grade(args: argparse.Namespace) -> int:
+    assignment = load(_root(args), args.assignment)
+    submitted = (args.submitted or assignment.root / "submitted").absolute()
+    submissions = list_submissions(submitted, assignment.name)
+    if args.student:
+        have = {student for student, _ in submissions}
+        if absent := [student for student in args.student if student not in have]:
+            raise AssignmentError(f"{', '.join(absent)} has no folder {submitted}/<student>/{assignment.name}")
+        submissions = [(student, folder) for student, folder in submissions if student in args.student]
+    if not submissions:
+        raise AssignmentError(
+            f"there is nothing to grade: no folder {submitted}/<student>/{assignment.name} exists "
+            "(collect submissions there, or name another folder with --submitted)"
+        )
+    use_gradebook = not args.no_gradebook
+    if use_gradebook:
+        if submitted != assignment.root / "submitted":
+            raise AssignmentError(
+                f"nbgrader's gradebook takes submissions from {assignment.root / 'submitted'} alone; "
+                "with another --submitted add --no-gradebook"
+            )
+        from autograder.nbgrader import gradebook
+
+        gradebook.require(assignment)
+    grader = Grader(assignment)
+    graded = _with_progress(grader, submissions, args.jobs)
+    if args.json:
+        for one in graded:
+            print(one.report.model_dump_json())
+    if use_gradebook:
+        _record(assignment, grader, graded)
+    if not args.json:
+        _summary(assignment, graded)
+    return int(any(one.report.verdict is Verdict.FAULT for one in graded))
+
+
+def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None) -> list[Graded]:
+    counts: Counter[str] = Counter()
+    columns = [
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[counts]}"),
+    ]
+    with Progress(*columns, console=say, transient=not say.is_terminal) as progress:
+        bar = progress.add_task("grading", total=len(submissions), counts="")
+
+        def done(one: Graded) -> None:
+            counts["from the store" if one.cached else str(one.report.verdict)] += 1
+            told = "  ".join(f"{count} {name}" for name, count in counts.most_common())
+            progress.update(bar, advance=1, counts=told)
+
+        return grader.many(submissions, jobs, done)
+
+
+def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> None:
+    from autograder.nbgrader import gradebook
+
+    new = []
+    for one in graded:
+        report = one.report
+        latest = grader.store.latest(assignment.name, report.student)
+        done = latest is not None and latest.recorded and gradebook.recorded(assignment, report.student)
+        if report.verdict is not Verdict.FAULT and not done:
+            new.append(report)
+    columns = [TextColumn("gradebook and feedback"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*columns, console=say, transient=not say.is_terminal, disable=not new) as progress:
+        bar = progress.add_task("recording", total=len(new))
+        for report in new:
+            try:
+                gradebook.record(assignment, report)
+                gradebook.write_feedback(assignment, [report])
+            except gradebook.GradebookError as error:
+                say.print(f"[red]{escape(report.student)} was not recorded:[/red] {escape(str(error))}", soft_wrap=True)
+            else:
+                grader.store.mark_recorded(assignment.name, report.student)
+            progress.advance(bar)
+    gradebook.export(assignment.root, assignment.root / "grades.csv")
+
+
+def _summary(assignment: Assignment, graded: list[Graded]) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("student", overflow="fold")
+    for name in assignment.exercises:
+        table.add_column(name, overflow="fold")
+    table.add_column("score", justify="right")
+    for one in graded:
+        report = one.report
+        cells = []
+        for result in report.exercises:
+            style = MARK.get(result.verdict, "yellow" if result.score else "red")
+            cells.append(f"[{style}]{result.verdict}[/{style}]")
+        table.add_row(escape(printable(report.student)), *cells, f"{report.score:g}/{report.max_score:g}")
+    say.print(table)
+    for one in graded:
+        report = one.report
+        if report.verdict is Verdict.FAULT:
+            why = "; ".join(report.remarks)
+            say.print(f"[magenta]not graded, through our fault:[/magenta] {escape(report.student)}: {escape(why)}")
+        elif one.moved and one.before is not None:
+            was = f"{one.before.score:g} ({one.before.verdict})"
+            say.print(f"moved: {escape(printable(report.student))} from {was} to {report.score:g} ({report.verdict})")
+    cached = sum(one.cached for one in graded)
+    say.print(f"{len(graded)} submissions, {len(graded) - cached} graded now, {cached} from the store")
+
+
+def printable(name: str) -> str:
+    """``name`` without the control characters that would move a terminal's cursor or colour."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from autograder.nbgrader import gradebook
+
+    root = _root(args)
+    if not (root / "gradebook.db").exists():
+        raise AssignmentError(f"there is no gradebook in {root}; `autograder grade <assignment>` makes one")
+    path = args.to or root / "grades.csv"
+    gradebook.export(root, path)
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

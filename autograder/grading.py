@@ -1,0 +1,319 @@
+"""Grades one submission: its cells run in the jail, the hidden suites run out here and call across the wall."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from autograder import policy
+from autograder.assignment import Assignment
+from autograder.calls import Mode, Outcome
+from autograder.dialect import StudentError, StudentFunction, SuiteError, SuitePlugin, run_suite, student_error
+from autograder.jail.warden import Cell, CellDied, RemoteFunction, Warden
+from autograder.report import (
+    ExerciseResult,
+    Report,
+    TestResult,
+    Verdict,
+    score_exercise,
+    worst,
+)
+from autograder.submission import Cell as SubmittedCell
+from autograder.submission import Submission
+
+# Makes a student's own use of random numbers repeatable; part of the jail's side, so it says nothing about the tests.
+PRELUDE = "import random, numpy, torch\nrandom.seed(0); numpy.random.seed(0); torch.manual_seed(0)\ndel random"
+DEATHS_PER_EXERCISE = 2
+RESTARTS_FOR_CELLS = 8
+
+
+class GradingError(Exception):
+    """A fault of the harness or of a suite, never of the submission."""
+
+
+class Session:
+    """A submission brought to life in the jail, and back to life when one of its calls kills its cell."""
+
+    def __init__(self, warden: Warden, assignment: Assignment, submission: Submission) -> None:
+        self._warden, self._limits = warden, assignment.manifest.limits
+        self._cells = cells_to_run(assignment, submission)
+        self._bad_cells: dict[int, StudentError] = {}
+        self._errors: dict[int, StudentError] = {}
+        self._context: contextlib.ExitStack = contextlib.ExitStack()
+        self._cell: Cell | None = None
+        self.output = ""
+        self.seconds: dict[str, float] = {"open": 0.0, "cells": 0.0}
+
+    def __enter__(self) -> Session:
+        self._wake()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+
+    def cell(self) -> Cell:
+        """The living cell; a fresh one with the notebook's cells run again when the last one died."""
+        if self._cell is None:
+            self._wake()
+        assert self._cell is not None
+        return self._cell
+
+    def bury(self) -> None:
+        """Give the cell up after it died."""
+        self._context.close()
+        self._cell = None
+
+    def why_absent(self, name: str) -> StudentError | None:
+        """The error of the submitted cell that should have defined ``name``, if one did fail."""
+        for index, cell in enumerate(self._cells):
+            error = self._bad_cells.get(index) or self._errors.get(index)
+            if error is not None and (cell.defines(name) or cell.grade_id == name):
+                return error
+        return None
+
+    def _wake(self) -> None:
+        """Open a cell and run the notebook in it, leaving out the cells that killed an earlier one."""
+        for _ in range(RESTARTS_FOR_CELLS):
+            start = time.monotonic()
+            cell = self._context.enter_context(self._warden.cell(self._limits))
+            opened = time.monotonic()
+            self.seconds["open"] += opened - start
+            try:
+                self._run_cells(cell)
+            except CellDied:
+                self._context.close()
+                continue
+            finally:
+                self.seconds["cells"] += time.monotonic() - opened
+                self.output = self.output or cell.printed.decode("utf-8", "replace")
+            self._cell = cell
+            return
+        raise CellDied(Verdict.ERROR, "too many of the notebook's cells end the process they run in")
+
+    def _run_cells(self, cell: Cell) -> None:
+        cell.run(PRELUDE, "prelude")
+        self._errors = {}
+        for index in range(len(self._cells)):
+            self._run_cell(cell, index)
+        # A notebook whose cells were run out of order works for its author; a second try gives it what it needs.
+        for index in [i for i, error in self._errors.items() if error.kind in ("NameError", "AttributeError")]:
+            self._run_cell(cell, index)
+
+    def _run_cell(self, cell: Cell, index: int) -> None:
+        if index in self._bad_cells:
+            return
+        self._errors.pop(index, None)
+        try:
+            error = cell.run(self._cells[index].source, f"cell {index + 1}")
+        except CellDied as death:
+            detail = f"running the cell that holds it failed: {death.detail}"
+            self._bad_cells[index] = CellDied(death.verdict, detail)
+            raise
+        if error is not None:
+            message = f"the cell that holds it failed: {error['message']}"
+            self._errors[index] = StudentError(error["kind"], message, error["where"])
+
+
+class JailedFunction(StudentFunction):
+    """A function of the submission, called across the wall in whatever cell the session has."""
+
+    def __init__(self, session: Session, deaths: list[CellDied], name: str, forbidden: tuple[str, ...]) -> None:
+        super().__init__(name, forbidden)
+        self._session, self._deaths = session, deaths
+
+    def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
+        if len(self._deaths) >= DEATHS_PER_EXERCISE:
+            last = self._deaths[-1]
+            raise CellDied(last.verdict, f"not tried again after {len(self._deaths)} failed calls: {last.detail}")
+        try:
+            return RemoteFunction(self._session.cell(), self.name).perform(mode, args, kwargs, upstream)
+        except CellDied as death:
+            self._deaths.append(death)
+            self._session.bury()
+            raise
+        except StudentError as error:
+            if error.verdict is Verdict.MISSING and error.kind == "NameError":
+                raise self._session.why_absent(self.name) or error from None
+            raise
+
+
+class JailedStudent:
+    """The ``student`` of a hidden suite: a stand-in whose functions live in the jail."""
+
+    def __init__(self, session: Session, forbidden: tuple[str, ...]) -> None:
+        self._session, self._forbidden = session, forbidden
+        self._deaths: list[CellDied] = []
+
+    def __getattr__(self, name: str) -> StudentFunction:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return JailedFunction(self._session, self._deaths, name, self._forbidden)
+
+
+def grade(
+    assignment: Assignment,
+    submission: Submission,
+    warden: Warden,
+    seed: int,
+    key: str = "",
+    only: Collection[str] | None = None,
+) -> Report:
+    """Grade one submission, all exercises or ``only`` some. Raises `GradingError` for a fault that is not its own."""
+    start = time.monotonic()
+    names = [name for name in assignment.exercises if only is None or name in only]
+    if submission.problem:
+        results = [_nothing(name, assignment, submission.verdict) for name in names]
+        return _report(assignment, submission, results, seed, key, (submission.problem, *submission.remarks))
+    try:
+        with Session(warden, assignment, submission) as session:
+            opened = time.monotonic()
+            results = [_grade_exercise(name, assignment, submission, session, seed) for name in names]
+            seconds = {**session.seconds, "suites": time.monotonic() - opened}
+            output = session.output
+    except CellDied as death:
+        results = [_nothing(name, assignment, death.verdict) for name in names]
+        remarks = (death.detail, *submission.remarks)
+        return _report(assignment, submission, results, seed, key, remarks)
+    seconds["total"] = time.monotonic() - start
+    return _report(assignment, submission, results, seed, key, submission.remarks, output, seconds)
+
+
+def _grade_exercise(
+    name: str, assignment: Assignment, submission: Submission, session: Session, seed: int
+) -> ExerciseResult:
+    exercise = assignment.exercises[name]
+    sources = [
+        cell.source
+        for cell in submission.cells
+        if cell.kind == "code" and (cell.defines(name) or not any(map(cell.defines, assignment.exercises)))
+    ]
+    findings = policy.inspect_source(sources, exercise.forbidden_names)
+    try:
+        plugin = run_suite(assignment.suite(name), JailedStudent(session, exercise.forbidden_operators), seed)
+    except SuiteError as error:
+        raise GradingError(f"{assignment.name}: {error}") from error
+    broken = [test for test in plugin.results if test.verdict is Verdict.FAULT]
+    if broken:
+        raise GradingError(f"{assignment.name}: {name}: {broken[0].name}: {broken[0].detail}")
+    tests = list(plugin.results)
+    if reasons := _broken_rules(findings):
+        tests = [_refused(test, reasons[0]) if test.verdict is Verdict.PASSED else test for test in tests]
+    return ExerciseResult(
+        name=name,
+        title=exercise.title,
+        score=score_exercise(tests, exercise.points, exercise.gate_credit),
+        max_score=exercise.points,
+        verdict=worst([test.verdict for test in tests]),
+        tests=tuple(tests),
+        remarks=tuple(_hints(findings, plugin)),
+    )
+
+
+def _broken_rules(findings: list[policy.Finding]) -> list[str]:
+    return [f.text for f in findings if f.kind in ("call", "interpreter")]
+
+
+def _refused(test: TestResult, reason: str) -> TestResult:
+    return test.model_copy(update={"verdict": Verdict.FORBIDDEN, "detail": reason})
+
+
+def _hints(findings: list[policy.Finding], plugin: SuitePlugin) -> Iterator[str]:
+    if any(test.verdict is Verdict.LOOPS for test in plugin.results):
+        yield from dict.fromkeys(f.text for f in findings if f.kind == "loop")
+
+
+def cells_to_run(assignment: Assignment, submission: Submission) -> list[SubmittedCell]:
+    """The code to run: the author's locked cells first, then the student's own in the order they stand.
+
+    What is locked is known from the release alone. A submitted cell equal to a locked one is left out, any other is the
+    student's, whatever its metadata says.
+    """
+    locked = [
+        cell
+        for cell in assignment.released_notebook.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked")
+    ]
+    known = {cell.source.strip() for cell in locked}
+    setup = [
+        SubmittedCell("code", cell.source, cell.metadata.nbgrader.grade_id)
+        for cell in locked
+        if not cell.metadata.nbgrader.get("grade")
+    ]
+    own = [cell for cell in submission.cells if cell.kind == "code" and cell.source.strip() not in known | {""}]
+    return [*setup, *own]
+
+
+def _nothing(name: str, assignment: Assignment, verdict: Verdict) -> ExerciseResult:
+    exercise = assignment.exercises[name]
+    return ExerciseResult(name=name, title=exercise.title, score=0.0, max_score=exercise.points, verdict=verdict)
+
+
+def _report(
+    assignment: Assignment,
+    submission: Submission,
+    results: list[ExerciseResult],
+    seed: int,
+    key: str,
+    remarks: tuple[str, ...],
+    output: str = "",
+    seconds: dict[str, float] | None = None,
+) -> Report:
+    return Report(
+        assignment=assignment.name,
+        student=submission.student,
+        score=round(sum(result.score for result in results), 2),
+        max_score=sum(result.max_score for result in results),
+        verdict=worst([result.verdict for result in results]),
+        exercises=tuple(results),
+        remarks=remarks,
+        output=output,
+        seed=seed,
+        key=key,
+        durations={name: round(value, 4) for name, value in (seconds or {}).items()},
+    )
+
+
+# --- seeds and keys -----------------------------------------------------------------------------------------------
+
+
+def course_secret(root: Path) -> bytes:
+    """The secret that seeds are drawn from; made on first use, readable by its owner alone, outside every jail."""
+    path = root / ".autograder" / "secret"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    path.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError), path.open("xb") as file:
+        path.chmod(0o600)
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def submission_seed(secret: bytes, assignment: str, student: str) -> int:
+    """The seed of one student's hidden tests: the same at every grading, another for everybody, unforeseeable."""
+    digest = hmac.digest(secret, f"{assignment}\0{student}".encode("utf-8", "surrogateescape"), "sha256")
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def harness_digest(assignment: Assignment) -> str:
+    """A digest of all that decides a grade beside the submission: harness, suites, manifest and release."""
+    package = Path(__file__).parent
+    files = [path for path in sorted(package.rglob("*.py")) if "suites" not in path.relative_to(package).parts]
+    files += sorted(assignment.suites.glob("*.py"))
+    files += [assignment.source / "assignment.toml", assignment.release / f"{assignment.name}.ipynb"]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def report_key(harness: str, submission: Submission, seed: int) -> str:
+    """What a report is stored under: two gradings with one key give one result."""
+    parts = (harness, submission.digest, submission.problem, submission.student, str(seed))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

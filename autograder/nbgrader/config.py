@@ -1,0 +1,30 @@
+"""nbgrader's configuration for a course that is graded in the jail. ``nbgrader_config.py`` calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from traitlets.config import Config
+
+from autograder.nbgrader.hooks import gradebook_url
+
+
+def configure(c: Config, root: Path) -> None:
+    """Point nbgrader at the folders of the course in ``root``, and its autograder at the jail."""
+    c.CourseDirectory.root = str(root)
+    c.CourseDirectory.course_id = "pixelwise"
+    c.CourseDirectory.db_url = gradebook_url(root)
+    c.CourseDirectory.source_directory = "solutions"
+    c.CourseDirectory.release_directory = "assignments"
+    c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__"]
+    c.IncludeHeaderFooter.header = c.IncludeHeaderFooter.footer = ""
+    c.Autograde.exporter_class = "autograder.nbgrader.exporter.SubmissionExporter"
+    c.Autograde.pre_convert_hook = "autograder.nbgrader.hooks.before_autograde"
+    c.Autograde.autograde_preprocessors = [
+        "autograder.nbgrader.execute.JailedExecute",
+        "nbgrader.preprocessors.SaveAutoGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LateSteps"
+    c.ExportApp.plugin_class = "autograder.nbgrader.export.GradesCsv"

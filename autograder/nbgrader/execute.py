@@ -1,0 +1,55 @@
+"""Stands where nbgrader executes a notebook: the submission is graded in the jail, and its result written to its cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder import feedback
+from autograder.assignment import find_root, load
+from autograder.fleet import Grader
+from autograder.report import Report, Verdict
+from autograder.submission import read as read_submission
+
+
+class JailedExecute(NbGraderPreprocessor):
+    """Replaces nbgrader's ``Execute``: no code of the submission runs in this process or in a kernel beside it.
+
+    Each graded code cell gets two outputs: the result as a student reads it, and its score as the number from which
+    nbgrader's ``SaveAutoGrades`` takes partial credit.
+    """
+
+    def preprocess(
+        self, nb: nbformat.NotebookNode, resources: dict[str, Any]
+    ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
+        """Write the report's results into the outputs of ``nb``, which is the canonical notebook of a submission."""
+        told = resources["nbgrader"]
+        root = find_root(Path.cwd())
+        assignment = load(root, told["assignment"])
+        folder = root / "submitted" / told["student"] / assignment.name
+        report = Grader(assignment).one(read_submission(folder, told["student"], assignment.name))
+        if report.verdict is Verdict.FAULT:
+            raise RuntimeError(f"{report.student} was not graded: {'; '.join(report.remarks)}")
+        write_outputs(nb, report)
+        return nb, resources
+
+
+def write_outputs(nb: nbformat.NotebookNode, report: Report) -> None:
+    """Give the graded cells of ``nb`` their results, and its other code cells no output."""
+    results = {f"check-{result.name}": result for result in report.exercises}
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        result = results.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        if result is None:
+            continue
+        shown = {"text/html": feedback.summary_html(result), "text/plain": feedback.summary_text(result)}
+        score = {"text/plain": repr(result.score)}
+        cell.outputs = [
+            nbformat.v4.new_output("display_data", data=shown),
+            nbformat.v4.new_output("execute_result", data=score, execution_count=1),
+        ]

@@ -1,0 +1,92 @@
+"""Turns what a student handed in into the notebook that nbgrader's converters work on.
+
+That notebook has every cell of the release, once, with the author's text where it is locked and the student's where it is
+not, and the student's further cells between them. Copied, renamed, deleted or edited cells therefore never reach nbgrader.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+
+from autograder.assignment import Assignment, find_root, load
+from autograder.submission import Cell, Submission
+from autograder.submission import read as read_submission
+
+
+class SubmissionExporter(NotebookExporter):
+    """nbgrader's exporter for ``autograde``: reads submissions as untrusted files, and its own files as they are."""
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Export one notebook; one that cannot be read becomes the untouched release, so that nobody's run stops."""
+        root = find_root(Path.cwd())
+        path = Path(filename).absolute()
+        told = (resources or {}).get("nbgrader", {})
+        if path.is_relative_to(root / "autograded") or told.get("notebook") != told.get("assignment"):
+            return super().from_filename(filename, resources=resources, **kwargs)
+        assignment = load(root, told["assignment"])
+        submission = read_submission(path.parent, told["student"], assignment.name)
+        return self.from_notebook_node(canonical(assignment, submission), resources=resources, **kwargs)
+
+
+def canonical(assignment: Assignment, submission: Submission) -> nbformat.NotebookNode:
+    """The submission in the shape of the release."""
+    notebook = copy.deepcopy(assignment.released_notebook)
+    if submission.problem:
+        text = f"**This submission could not be graded.** {submission.problem}"
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_quoted(text)))
+        return notebook
+    released = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    taken = _answers(released, submission)
+    known = {cell.source.strip() for cell in notebook.cells}
+    after: dict[str, list[Cell]] = {}
+    anchor = ""
+    for cell in submission.cells:
+        if cell.grade_id in released:
+            anchor = cell.grade_id
+        if (
+            cell.source.strip()
+            and cell.source.strip() not in known
+            and not any(cell is mine for mine in taken.values())
+        ):
+            after.setdefault(anchor, []).append(cell)
+    cells = [_own(cell) for cell in after.get("", [])]
+    for cell in notebook.cells:
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if grade_id in taken:
+            cell.source = taken[grade_id].source
+        cells.append(cell)
+        cells += [_own(extra) for extra in after.get(grade_id, [])] if grade_id else []
+    notebook.cells = cells
+    return notebook
+
+
+def _answers(released: dict[str, nbformat.NotebookNode], submission: Submission) -> dict[str, Cell]:
+    """For each cell that a student may fill in, the submitted cell that does: by what it defines, then by its name."""
+    taken: dict[str, Cell] = {}
+    for grade_id, cell in released.items():
+        if cell.metadata.nbgrader.get("locked") or not cell.metadata.nbgrader.get("solution"):
+            continue
+        same_kind = [c for c in submission.cells if c.kind == cell.cell_type]
+        named = [c for c in same_kind if c.grade_id == grade_id]
+        defining = [c for c in same_kind if c.defines(grade_id)]
+        fitting = [c for c in named if c in defining] or defining[-1:] or named
+        if fitting:
+            taken[grade_id] = fitting[-1]
+    return taken
+
+
+def _own(cell: Cell) -> nbformat.NotebookNode:
+    if cell.kind == "code":
+        return nbformat.v4.new_code_cell(cell.source)
+    return nbformat.v4.new_markdown_cell(cell.source)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,58 @@
+"""What is done to a submission before nbgrader touches it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import Gradebook
+
+from autograder.assignment import Assignment, find_root, load
+from autograder.submission import timestamp
+
+log = logging.getLogger(__name__)
+
+
+def before_autograde(assignment: str, student: str, notebooks: list[str], **_: Any) -> None:
+    """nbgrader's ``pre_convert_hook``: set aside what nbgrader would follow or trip over, and state the due date.
+
+    nbgrader copies a submission's other files and follows links in doing so; and it stops at a ``timestamp.txt`` that
+    holds no date. Both are moved to ``.autograder/set-aside``, so that nothing is lost.
+    """
+    root = find_root(Path.cwd())
+    for folder in {Path(notebook).absolute().parent for notebook in notebooks}:
+        set_aside(root, folder)
+        if (root / "solutions" / folder.name).is_dir():
+            set_due_date(load(root, folder.name))
+
+
+def set_aside(root: Path, folder: Path) -> list[Path]:
+    """Move links, special files and an unusable timestamp out of ``folder``; returns where they went."""
+    moved = []
+    for parent, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(parent) / name
+            odd = path.is_symlink() or not (path.is_file() or path.is_dir())
+            if odd or (path == folder / "timestamp.txt" and timestamp(folder)[1]):
+                target = root / ".autograder" / "set-aside" / path.relative_to(root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.unlink(missing_ok=True)
+                shutil.move(path, target)
+                log.warning("set aside %s as %s", path, target)
+                moved.append(target)
+    return moved
+
+
+def set_due_date(assignment: Assignment) -> None:
+    """Give the gradebook the manifest's due date, from which nbgrader reckons how late a submission is."""
+    due = assignment.manifest.due.strftime("%Y-%m-%d %H:%M:%S %z")
+    with Gradebook(gradebook_url(assignment.root)) as gradebook:
+        gradebook.update_or_create_assignment(assignment.name, duedate=due)
+
+
+def gradebook_url(root: Path) -> str:
+    """The address of a course's gradebook."""
+    return f"sqlite:///{root / 'gradebook.db'}"

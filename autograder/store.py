@@ -1,0 +1,87 @@
+"""Keeps reports on disk under the hash of what decided them, and remembers which one is each student's latest.
+
+Every file is written beside its place and moved there, so a reader sees a whole report or none, whenever a writer dies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from autograder.report import SCHEMA_VERSION, Report, Verdict
+
+
+class Latest(BaseModel):
+    """What a student's newest report says, and whether the gradebook holds it."""
+
+    key: str
+    score: float
+    verdict: Verdict
+    recorded: bool = False
+
+
+class Store:
+    """Reports of one course, under ``<root>/.autograder/reports``."""
+
+    def __init__(self, root: Path) -> None:
+        self._reports = root / ".autograder" / "reports"
+        self._latest = root / ".autograder" / "latest"
+
+    def get(self, key: str) -> Report | None:
+        """The report stored under ``key``; None when there is none that this version can read."""
+        try:
+            report = Report.model_validate_json(self._report_path(key).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        return report if report.schema_version == SCHEMA_VERSION else None
+
+    def put(self, report: Report) -> Latest | None:
+        """Store a report as its student's latest, and return what the latest was before. A `fault` is not kept."""
+        before = self.latest(report.assignment, report.student)
+        if report.verdict is Verdict.FAULT:
+            return before
+        _write(self._report_path(report.key), report.model_dump_json())
+        same = before is not None and before.key == report.key
+        now = Latest(key=report.key, score=report.score, verdict=report.verdict, recorded=same and before.recorded)
+        _write(self._latest_path(report.assignment, report.student), now.model_dump_json())
+        return before
+
+    def latest(self, assignment: str, student: str) -> Latest | None:
+        """What the student's newest report says; None when there is none."""
+        try:
+            return Latest.model_validate_json(self._latest_path(assignment, student).read_bytes())
+        except (FileNotFoundError, ValidationError, json.JSONDecodeError):
+            return None
+
+    def mark_recorded(self, assignment: str, student: str) -> None:
+        """Remember that the gradebook holds the student's latest report."""
+        latest = self.latest(assignment, student)
+        if latest is not None:
+            done = latest.model_copy(update={"recorded": True})
+            _write(self._latest_path(assignment, student), done.model_dump_json())
+
+    def _report_path(self, key: str) -> Path:
+        return self._reports / key[:2] / f"{key}.json"
+
+    def _latest_path(self, assignment: str, student: str) -> Path:
+        # Students name their folders; percent-encoding keeps any name a file of this folder.
+        return self._latest / assignment / f"{quote(os.fsencode(student), safe='')[:200]}.json"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,57 @@
+"""An explorer as a piece of a static page: its module, style and state, and the small host that runs them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anywidget
+
+from pixelwise import palette
+
+HERE = Path(__file__).parent
+
+
+class Explorer(anywidget.AnyWidget):
+    """A widget that also runs where there is no kernel.
+
+    A front end with a widget manager shows the live view; the site's build, which has none, takes the text/html: the
+    same module and the state of this moment, run by host.js without any further file.
+    """
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**(data or {}), "text/html": self.page_html(), "text/plain": self.described()}, metadata
+
+    def described(self) -> str:
+        """Return a line that stands for the explorer where nothing can be drawn."""
+        return f"[{type(self).__name__}]"
+
+    def page_html(self) -> str:
+        """Return the explorer as HTML that needs neither a kernel nor the network."""
+        hidden = {"layout", "tabbable", "tooltip"}
+        state = {
+            name: getattr(self, name)
+            for name in self.trait_names(sync=True)
+            if not name.startswith("_") and name not in hidden
+        }
+        return (
+            '<div class="pw-explorer">'
+            f"<style>{self._css}</style>"
+            f'<div class="pw-stage"><p>{self.described()} This explorer needs JavaScript.</p></div>'
+            f'<script type="application/json" class="pw-state">{_inline(state)}</script>'
+            f'<script type="application/json" class="pw-source">{_inline(str(self._esm))}</script>'
+            f"<script>{(HERE / 'host.js').read_text()}</script>"
+            "</div>"
+        )
+
+
+def module(name: str) -> dict[str, str]:
+    """Return the `_esm` and `_css` of the explorer `name`, from its two files here."""
+    style = palette.css(".pw-explorer") + (HERE / f"{name}.css").read_text()
+    return {"_esm": (HERE / f"{name}.js").read_text(), "_css": style}
+
+
+def _inline(value: object) -> str:
+    # Inside a script element only "</script" and "<!--" could end or change the text; escaping every < rules them out.
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
