@@ -282,11 +282,34 @@ def _clip(text: str, limit: int = 90) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def _groups(result: CheckResult) -> list[tuple[Case, Evidence, list[Case]]]:
+    """The tests that do not pass, each with what was seen; those that stop in the same way are together."""
+    groups: list[tuple[Case, Evidence, list[Case]]] = []
+    causes: dict[tuple[object, ...], list[Case]] = {}
+    for case in result.cases:
+        if case.test.verdict is Verdict.PASSED:
+            continue
+        evidence = _evidence(case, result)
+        cause = _cause(case, evidence)
+        if cause in causes:
+            causes[cause].append(case)
+            continue
+        groups.append((case, evidence, []))
+        if cause:
+            causes[cause] = groups[-1][2]
+    return groups
+
+
+def _others(cases: Sequence[Case]) -> str:
+    names = ", ".join(f"“{readable(case.test.name)}”" for case in cases)
+    return f"The same stops {_count(len(cases))} more: {names}." if len(cases) > 1 else f"The same stops {names}."
+
+
 def _cause(case: Case, evidence: Evidence) -> tuple[object, ...]:
     """What makes two failures one: an error of one type on one line, the same operators, or a missing function."""
     match case.error:
         case Forbidden(names=names):
-            return tuple(names)
+            return ("forbidden", names[0])
         case StudentError(kind=kind, message=message):
             return (kind, evidence.frames[-1].line if evidence.frames else message)
     return ()
@@ -482,12 +505,7 @@ def _measured_html(measured: Measurement) -> str:
 
 
 def _cases_html(result: CheckResult) -> Iterator[str]:
-    told: dict[tuple[object, ...], str] = {}
-    shown = 0
-    for case in result.cases:
-        if case.test.verdict is Verdict.PASSED:
-            continue
-        evidence = _evidence(case, result)
+    for place, (case, evidence, others) in enumerate(_groups(result)):
         sign = render.mark(case.test.verdict, case.test.gate)
         gate = f'<span class="pw-tag">{_gate_words(result)}</span>' if case.test.gate else ""
         head = (
@@ -496,26 +514,20 @@ def _cases_html(result: CheckResult) -> Iterator[str]:
             f'<span class="pw-tag">{sign.word}</span>{gate}</p>'
         )
         why = f"<p>{prose(case.test.message)}</p>" if case.test.message else ""
-        cause = _cause(case, evidence)
-        if cause in told:
-            body = f'<p class="pw-soft">{prose(told[cause])}</p>'
+        body = _evidence_html(evidence)
+        if place >= _FULLY_SHOWN and body:
+            body = f"<details><summary>{prose(_gist(evidence))}</summary>{body}{_source_html(case)}</details>"
         else:
-            if cause:
-                told[cause] = f"The same happened as in “{readable(case.test.name)}”."
-            body = _evidence_html(evidence)
-            source = _source_html(case)
-            if shown >= _FULLY_SHOWN and body:
-                body = f"<details><summary>{prose(_gist(evidence))}</summary>{body}{source}</details>"
-            else:
-                body += source
-            shown += 1
+            body += _source_html(case)
+        if others:
+            body += f"<p>{prose(_others(others))}</p>"
         yield f'<div class="pw-case">{head}{why}{body}</div>'
 
 
 def _gist(evidence: Evidence) -> str:
     if evidence.error:
         return evidence.error.splitlines()[0][:160]
-    return evidence.facts[0] if evidence.facts else "What was seen"
+    return " ".join(evidence.facts[:2]) or "What was seen"
 
 
 def _evidence_html(evidence: Evidence) -> str:
@@ -562,36 +574,36 @@ def _failed_source(case: Case) -> str:
 
 def _text(result: CheckResult) -> str:
     _, symbol, headline = _headline(result)
-    told: dict[tuple[object, ...], str] = {}
     lines = [f"{symbol} {plain(result.title or result.exercise)}: {plain(headline)}"]
     if result.problem or not result.attempted:
         return "\n".join([*lines, _bare(result.problem or _how_to_begin(result))])
+    for case, evidence, others in _groups(result):
+        lines.append(_row(case, result))
+        if case.test.message:
+            lines.append(f"      {_bare(' '.join(case.test.message.split()))}")
+        lines += [f"      {line}" for line in _evidence_text(evidence)]
+        if line := _failed_source(case):
+            lines.append(f"      The test's line: {plain(line, 160)}")
+        if others:
+            lines.append(f"      {plain(_others(others))}")
     for case in result.cases:
-        sign = render.mark(case.test.verdict, case.test.gate)
-        gate = f" ({_gate_words(result)})" if case.test.gate else ""
-        lines.append(f"  {sign.symbol} {plain(readable(case.test.name))}{gate}")
         if case.test.verdict is Verdict.PASSED:
+            lines.append(_row(case, result))
             lines += [
                 f"      {render.growth(m)}" + ("" if render.steady(m) else f" {render.counts_text(m)}.")
                 for m in case.measurements
             ]
-            continue
-        if case.test.message:
-            lines.append(f"      {_bare(' '.join(case.test.message.split()))}")
-        evidence = _evidence(case, result)
-        cause = _cause(case, evidence)
-        if cause in told:
-            lines.append(f"      {plain(told[cause])}")
-            continue
-        if cause:
-            told[cause] = f"The same happened as in “{readable(case.test.name)}”."
-        lines += [f"      {line}" for line in _evidence_text(evidence)]
-        if line := _failed_source(case):
-            lines.append(f"      The test's line: {plain(line, 160)}")
     lines += [f"  {_bare(sentence)}" for sentence in _source_remarks(result)]
     if result.printed.strip():
         lines += ["  What your code printed meanwhile:", *(f"    {x}" for x in result.printed.rstrip().splitlines())]
     return "\n".join([*lines, f"  {_bare(_foot(result))}"])
+
+
+def _row(case: Case, result: CheckResult) -> str:
+    sign = render.mark(case.test.verdict, case.test.gate)
+    words = [] if case.test.verdict is Verdict.PASSED else [sign.word]
+    words += [_gate_words(result)] if case.test.gate else []
+    return f"  {sign.symbol} {plain(readable(case.test.name))}" + (f" ({'; '.join(words)})" if words else "")
 
 
 def _evidence_text(evidence: Evidence) -> Iterator[str]:

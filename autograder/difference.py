@@ -21,11 +21,12 @@ _NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "e
 class Slice:
     """The last two axes of two arrays of one shape, at the place in the others where most entries differ.
 
-    ``index`` says which slice it is, ``first`` the first differing row and column in it. The arrays are float64, of
-    shape (rows, columns); a vector is one row.
+    ``index`` says which of ``count`` slices it is, ``first`` the first differing row and column in it. The arrays are
+    float64, of shape (rows, columns); a vector is one row.
     """
 
     index: tuple[int, ...]
+    count: int
     rank: int
     expected: np.ndarray
     got: np.ndarray
@@ -333,6 +334,7 @@ def _worst(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> Slice:
     row, column = (int(i) for i in np.argwhere(stacked[most])[0])
     return Slice(
         index=index,
+        count=len(stacked),
         rank=rank,
         expected=expected.reshape(-1, *tail)[most],
         got=got.reshape(-1, *tail)[most],

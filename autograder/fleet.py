@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+import torch
+
 from autograder import grading
 from autograder.assignment import Assignment, load
 from autograder.grading import GradingError
@@ -62,6 +64,7 @@ class Grader:
     def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
         self.assignment = assignment
         self.store = store or Store(assignment.root)
+        _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
         self._secret = grading.course_secret(assignment.root)
         self._harness = grading.harness_digest(assignment)
 
@@ -150,6 +153,8 @@ def _own_warden() -> Warden:
     """This process's warden, started on first use and stopped when the process ends."""
     global _warden
     if _warden is None:
+        # The oracles' tensors are small: threads cost them time, and the other cores have workers of their own.
+        torch.set_num_threads(1)
         _warden = Warden().__enter__()
         atexit.register(_warden.__exit__)
     return _warden

@@ -233,7 +233,7 @@ class _Names:
                     self.assignments.append((target, value))
 
     def settle(self) -> None:
-        """Follow the assignments in whatever order they stand: ``g = F.conv2d`` may come before ``F = nn.functional``."""
+        """Follow the assignments in whatever order they stand: ``g = F.conv2d`` may precede ``F = nn.functional``."""
         for _ in range(3):
             for target, value in self.assignments:
                 with contextlib.suppress(RecursionError):  # said of the cell when it is read

@@ -287,7 +287,7 @@ def pictures(where: Slice) -> str:
     size = f"{columns} entries" if where.rank == 1 else f"{rows} × {columns}"
     pooled = max(rows, columns) > _MOST_SQUARES
     note = f"<code>{where.name}</code>, {size}"
-    if where.index:
+    if where.count > 1:
         note += ", the slice with the most differences"
     if pooled:
         note += "; each square stands for several entries"
@@ -335,13 +335,14 @@ def _panel(name: str, values: np.ndarray, scale: float, first: tuple[int, int], 
         'style="image-rendering:pixelated"/>',
         f'<rect x="0" y="0" width="{width:.1f}" height="{height:.1f}" fill="none" stroke="currentColor" '
         'stroke-opacity=".35"/>',
+        '<g font-size="11" text-anchor="middle" fill="currentColor" style="font-family:ui-monospace,Menlo,monospace">',
         *(
-            f'<text x="{(c + 0.5) * box[0]:.1f}" y="{(r + 0.5) * box[1] + 4:.1f}" font-size="11" text-anchor="middle" '
-            f'fill="currentColor" style="font-family:ui-monospace,Menlo,Consolas,monospace">{text}</text>'
+            f'<text x="{(c + 0.5) * box[0]:.0f}" y="{(r + 0.5) * box[1] + 4:.0f}">{text}</text>'
             for r, row in enumerate(texts)
             for c, text in enumerate(row)
             if text
         ),
+        "</g>",
         f'<rect x="{first[1] // step * box[0]:.1f}" y="{first[0] // step * box[1]:.1f}" width="{box[0]:.1f}" '
         f'height="{box[1]:.1f}" fill="none" stroke="currentColor" stroke-width="2"/></svg>',
     ]

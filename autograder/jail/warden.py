@@ -132,7 +132,8 @@ class Cell:
         self.printed = bytearray()
         self._printed_total = 0
         self._dead: CellDied | None = None
-        self._base_memory: int | None = None
+        self._base_memory = 0
+        self._base_memory = self.memory()
 
     # --- requests ---------------------------------------------------------------------------------------------
 
@@ -276,10 +277,7 @@ class Cell:
 
     def memory(self) -> int:
         """Bytes that the whole cell holds of its own, all its processes and shared memory together, above its start."""
-        total = sum(_resident(pid) for pid in _tree(self._pid))
-        if self._base_memory is None:
-            self._base_memory = total
-        return total - self._base_memory
+        return sum(_resident(pid) for pid in _tree(self._pid)) - self._base_memory
 
     def processor_seconds(self) -> float:
         """Processor time that the cell has used, all its processes together."""
@@ -293,8 +291,8 @@ class _Watch:
         self._cell, self._seconds = cell, seconds
         self._started = time.monotonic()
         self._next_look = self._started + TICK
-        self._processor = cell.processor_seconds()
-        cell.memory()
+        # Most requests end before the first look, and looking costs more than many of them do.
+        self._processor: float | None = None
 
     def wait(self, writing: bool = False) -> None:
         cell = self._cell
@@ -319,11 +317,10 @@ class _Watch:
         cell = self._cell
         if cell.memory() > cell.limits.memory_mb << 20:
             raise cell._die(Verdict.MEMORY, f"it used more than {cell.limits.memory_mb} MB of memory")
-        elapsed = time.monotonic() - self._started
-        if (
-            elapsed > self._seconds * WALL_CLOCK_FACTOR
-            or elapsed > self._seconds < cell.processor_seconds() - self._processor
-        ):
+        elapsed, used = time.monotonic() - self._started, cell.processor_seconds()
+        if self._processor is None:
+            self._processor = used - elapsed
+        if elapsed > self._seconds * WALL_CLOCK_FACTOR or elapsed > self._seconds < used - self._processor:
             raise cell._die(Verdict.TIMEOUT, f"it took longer than {self._seconds:g} s")
         self._next_look = time.monotonic() + TICK
 

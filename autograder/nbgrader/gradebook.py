@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,8 +25,12 @@ from autograder.nbgrader.hooks import gradebook_url, set_due_date
 from autograder.report import Report, Verdict
 
 
-class GradebookError(Exception):
+class GradebookError(AssignmentError):
     """Something that nbgrader would not do, in a sentence."""
+
+
+# nbgrader makes a new gradebook by running the command `alembic`, which an environment that is not activated hides.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def _course(root: Path, assignment: str = "", student: str = "*") -> CourseDirectory:

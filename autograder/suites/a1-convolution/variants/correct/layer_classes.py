@@ -56,7 +56,7 @@ class Layer(nn.Module):
             raise ValueError("this gradient is not of this layer's output")
         # What each window would add to the padded image, added where the window is.
         share = torch.einsum("nouv,ocij->ncuvij", grad, self.weight)
-        planes = torch.arange(padded[0, 0].numel()).view(1, 1, *padded.shape[2:])
+        planes = torch.arange(padded.shape[2] * padded.shape[3]).view(1, 1, *padded.shape[2:])
         where = self.window[planes].expand(share.shape).flatten(2)
         back = torch.zeros_like(padded).flatten(2).scatter_add(2, where, share.flatten(2)).view(padded.shape)
         return self.window.release(back, x), torch.einsum("nouv,ncuvij->ocij", grad, windows), grad.sum([0, 2, 3])

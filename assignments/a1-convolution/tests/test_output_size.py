@@ -1,0 +1,43 @@
+"""What `check("output_size")` tries."""
+
+import pytest
+
+from autograder.dialect import assert_close, loop_free
+
+
+def test_a_window_on_a_line(student):
+    "A window of k pixels has n − k + 1 places on n pixels: its first place counts too."
+    assert_close(student.output_size(7, 3), 5)
+    assert_close(student.output_size(32, 5), 28)
+
+
+def test_stride_rounds_down(student):
+    "The last step is only taken if the whole window stays inside, so the division rounds down."
+    assert_close(student.output_size(7, 3, 2), 3)
+    assert_close(student.output_size(8, 3, 2), 3)
+    assert_close(student.output_size(9, 3, 2), 4)
+
+
+def test_padding_is_on_both_sides(student):
+    "Padding adds p pixels at each of the two ends."
+    assert_close(student.output_size(5, 3, p=1), 5)
+    assert_close(student.output_size(224, 7, 2, 3), 112)
+
+
+def test_dilation_reaches_further(student):
+    "Between k pixels there are k − 1 gaps, and dilation makes each of them d wide."
+    assert_close(student.output_size(9, 3, d=2), 5)
+    assert_close(student.output_size(19, 4, 2, 1, 3), 6)
+
+
+def test_refuses_what_cannot_be(student):
+    "Where no window fits, or the stride is zero, there is no right number to return: raise a ValueError with a sentence."
+    for values in ((2, 3), (6, 3, 1, 0, 3), (8, 3, 0)):
+        with pytest.raises(ValueError, match=r"\w+ \w+"):
+            student.output_size(*values)
+
+
+@pytest.mark.gate
+def test_divides_instead_of_counting(student):
+    "The work should not grow with the axis: divide, do not count the windows one by one."
+    loop_free(student.output_size, lambda n: (n, 4, 3), sizes=(16, 64, 256))

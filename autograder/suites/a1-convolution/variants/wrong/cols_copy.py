@@ -1,0 +1,12 @@
+"""Has the right windows and then makes them contiguous: a copy."""
+
+FAILS = {"im2col": "wrong"}
+
+
+def im2col(x, kernel_size, stride=1, dilation=1):
+    (kh, kw), (sh, sw), (dh, dw) = (v if isinstance(v, tuple) else (v, v) for v in (kernel_size, stride, dilation))
+    oh, ow = (x.shape[2] - dh * (kh - 1) - 1) // sh + 1, (x.shape[3] - dw * (kw - 1) - 1) // sw + 1
+    if oh < 1 or ow < 1:
+        raise ValueError("the window does not fit")
+    a, c, r, t = x.stride()
+    return x.as_strided((*x.shape[:2], kh, kw, oh, ow), (a, c, dh * r, dw * t, sh * r, sw * t)).contiguous()

@@ -1,0 +1,20 @@
+"""A comprehension over the images of the batch."""
+
+import torch
+import torch.nn.functional as F
+
+FAILS = {"conv2d": "loops"}
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    (sh, sw), (ph, pw), (dh, dw) = (v if isinstance(v, tuple) else (v, v) for v in (stride, padding, dilation))
+    rows, columns = dh * (w.shape[2] - 1) + 1, dw * (w.shape[3] - 1) + 1
+    if x.shape[1] != w.shape[1] or rows > x.shape[2] + 2 * ph or columns > x.shape[3] + 2 * pw:
+        raise ValueError("image and kernel do not fit together")
+
+    def one(image):
+        windows = F.pad(image, (pw, pw, ph, ph)).unfold(1, rows, sh).unfold(2, columns, sw)[..., ::dh, ::dw]
+        return torch.einsum("chwij,ocij->ohw", windows, w)
+
+    y = torch.stack([one(image) for image in x]) if len(x) else one(x.new_zeros(x.shape[1:]))[None][:0]
+    return y if b is None else y + b[:, None, None]
