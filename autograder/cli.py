@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--json", action="store_true", help="print a JSON report a student, one a line")
     export = command("export", _export, "write every grade as CSV")
     export.add_argument("--to", type=Path, help="the file (default: grades.csv of the course)")
+    command("where", _where, "say where everything that was made is, and how to open it")
     return parser
 
 
@@ -283,6 +284,27 @@ def _export(args: argparse.Namespace) -> int:
     path = args.to or root / "grades.csv"
     gradebook.export(root, path)
     print(path)
+    return 0
+
+
+PLACES = (
+    ("the site", "_build/html/index.html", "open it in a browser; it needs no network"),
+    ("student bundles", "bundles", "a zip an assignment, to hand out"),
+    ("submissions", "submitted", "the sample class; put your own here in nbgrader's layout"),
+    ("gradebook", "gradebook.db", "`make lab`, then Formgrader; or any nbgrader command in this folder"),
+    ("autograded notebooks", "autograded", "what formgrader shows"),
+    ("feedback", "feedback", "for each student nbgrader's page and report.html"),
+    ("grades", "grades.csv", "one line a student and assignment"),
+)
+
+
+def _where(args: argparse.Namespace) -> int:
+    root = _root(args)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for what, path, how in PLACES:
+        if (root / path).exists():
+            table.add_row(f"[bold]{what}[/bold]", path, how)
+    say.print(table)
     return 0
 
 

@@ -58,7 +58,7 @@ def summary_html(exercise: ExerciseResult) -> str:
     """
     colours = render.LIGHT
     sign = _sign(exercise)
-    rows = "".join(_summary_row(test) for test in exercise.tests)
+    rows = "" if _nothing_written(exercise) else "".join(_summary_row(test, exercise) for test in exercise.tests)
     remarks = "".join(
         f'<div style="margin:6px 0 0;color:{colours["part"]}">{prose(each)}</div>' for each in exercise.remarks
     )
@@ -79,27 +79,27 @@ def summary_text(exercise: ExerciseResult) -> str:
         f"{sign.symbol} {plain(exercise.title, 200)}: {amount(exercise.score)} of {amount(exercise.max_score)} points, "
         f"{exercise.verdict.value}: {MEANING[exercise.verdict]}"
     ]
-    for test in exercise.tests:
+    for test in () if _nothing_written(exercise) else exercise.tests:
         mark = render.mark(test.verdict, test.gate)
-        lines.append(f"  {mark.symbol} {plain(readable(test.name), 200)} ({_worth(test)})")
+        lines.append(f"  {mark.symbol} {plain(readable(test.name), 200)} ({_worth(test, exercise)})")
         if test.verdict is not Verdict.PASSED:
-            lines += [f"      {plain(text)}" for text in (test.message, test.detail) if text]
+            lines += [f"      {plain(_sentence(text))}" for text in (test.message, test.detail) if text]
     return "\n".join([*lines, *(f"  {plain(remark)}" for remark in exercise.remarks)])
 
 
-def _summary_row(test: TestResult) -> str:
+def _summary_row(test: TestResult, exercise: ExerciseResult) -> str:
     colours, sign = render.LIGHT, render.mark(test.verdict, test.gate)
     said = ""
     if test.verdict is not Verdict.PASSED:
         said = "".join(
-            f'<div style="margin:0 0 0 22px;{style}">{prose(text)}</div>'
+            f'<div style="margin:0 0 0 22px;{style}">{prose(_sentence(text))}</div>'
             for text, style in ((test.message, ""), (test.detail, f"color:{colours['soft']}"))
             if text
         )
     return (
         f'<div style="margin:5px 0 0"><span style="display:inline-block;width:22px;color:{colours[sign.role]}" '
         f'title="{sign.word}">{sign.symbol}</span>{clean(readable(test.name), 200)} '
-        f'<span style="color:{colours["soft"]};font-size:12px">{sign.word}, {_worth(test)}</span>{said}</div>'
+        f'<span style="color:{colours["soft"]};font-size:12px">{sign.word}, {_worth(test, exercise)}</span>{said}</div>'
     )
 
 
@@ -154,22 +154,26 @@ def _exercise(exercise: ExerciseResult, number: int) -> str:
         f'<p class="pw-soft">{_verdict_words(exercise)}</p>'
     ]
     parts += [_remark(remark) for remark in exercise.remarks]
-    parts += [_failed(test) for test in failed]
+    parts += [] if _nothing_written(exercise) else [_failed(test, exercise) for test in failed]
     if passed:
         rows = "".join(
-            f'<li>{render.item(test)} <span class="pw-soft worth">{_worth(test)}</span></li>' for test in passed
+            f"<li>{render.item(test)}"
+            + ("" if test.gate else f' <span class="pw-soft worth">{_worth(test, exercise)}</span>')
+            + "</li>"
+            for test in passed
         )
         many = f"{len(passed)} test{'s' if len(passed) != 1 else ''} passed"
         parts.append(f"<details{'' if failed else ' open'}><summary>{many}</summary><ul>{rows}</ul></details>")
     return f'<section class="exercise" id="exercise-{number}">{"".join(parts)}</section>'
 
 
-def _failed(test: TestResult) -> str:
+def _failed(test: TestResult, exercise: ExerciseResult) -> str:
     sign = render.mark(test.verdict, test.gate)
     detail = f'<p class="pw-soft">{prose(_sentence(test.detail))}</p>' if test.detail else ""
     return (
-        f'<div class="test"><p><span class="pw-{sign.role}">{sign.symbol}&ensp;<b>{clean(readable(test.name), 200)}</b></span>'
-        f'<span class="pw-tag">{sign.word}</span><span class="pw-tag">{_worth(test)}</span></p>'
+        f'<div class="test"><p><span class="pw-{sign.role}">{sign.symbol}&ensp;'
+        f"<b>{clean(readable(test.name), 200)}</b></span>"
+        f'<span class="pw-tag">{sign.word}</span><span class="pw-tag">{_worth(test, exercise)}</span></p>'
         + (f"<p>{prose(test.message)}</p>" if test.message else "")
         + f"{detail}</div>"
     )
@@ -216,8 +220,18 @@ def _verdict_words(exercise: ExerciseResult) -> str:
     return f"{clean(exercise.verdict.value.capitalize())}: {prose(MEANING[exercise.verdict])}."
 
 
-def _worth(test: TestResult) -> str:
-    return "gate" if test.gate else f"{amount(test.points)} point{'' if test.points == 1 else 's'}"
+def _worth(test: TestResult, exercise: ExerciseResult) -> str:
+    """The exercise's points that hang on one test: a suite weighs its tests in units of its own."""
+    if test.gate:
+        return "gate"
+    total = sum(each.points for each in exercise.tests if not each.gate)
+    points = amount(exercise.max_score * test.points / total) if total else "0"
+    return f"{points} point{'' if points == '1' else 's'}"
+
+
+def _nothing_written(exercise: ExerciseResult) -> bool:
+    """Whether the tests found nothing to test, so that there is nothing to say of each."""
+    return bool(exercise.tests) and all(test.verdict is Verdict.MISSING for test in exercise.tests)
 
 
 def _sentence(text: str) -> str:
@@ -235,7 +249,7 @@ body.pw{margin:0 auto;max-width:46rem;padding:2.2rem 1.2rem 3rem;background:var(
 h1{font-size:1.9rem;line-height:1.2;margin:.1rem 0 .8rem;font-weight:650}
 h2{font-size:1.15rem;line-height:1.3;margin:0;font-weight:650;display:flex;gap:.5em;align-items:baseline}
 h2 .points{margin-left:auto;font-weight:400;font-size:1rem;white-space:nowrap;font-variant-numeric:tabular-nums}
-.facts{display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;margin:0;font-size:.93em}
+.facts{display:flex;flex-wrap:wrap;gap:.2rem 1.3rem;margin:0;font-size:.88em}
 .facts div{display:flex;gap:.5em}.facts dt{color:var(--pw-soft)}.facts dd{margin:0}
 .total{margin:1.6rem 0 1.2rem}
 .total .score{margin:0;font-size:1.05rem}.total .score strong{font-size:2rem;font-weight:650;letter-spacing:-.01em}

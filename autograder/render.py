@@ -274,10 +274,8 @@ def pictures(where: Slice) -> str:
     expected, got = where.expected, where.got
     error = np.where(where.differ, got - expected, 0.0)
     error[where.differ & (np.isnan(got) != np.isnan(expected))] = np.nan
-    finite = np.abs(np.concatenate([expected[np.isfinite(expected)], got[np.isfinite(expected) & np.isfinite(got)]]))
-    scale = float(finite.max()) if finite.size else 1.0
-    errors = np.abs(error[np.isfinite(error)])
-    error_scale = float(errors.max()) if errors.size else 1.0
+    scale = _largest(expected) or _largest(got) or 1.0
+    error_scale = _largest(error) or 1.0
     panels = (
         _panel("expected", expected, scale, where.first, None),
         _panel("got", got, scale, where.first, None),
@@ -297,6 +295,11 @@ def pictures(where: Slice) -> str:
         + "; blank on the right: equal. The frame marks the first difference here."
     )
     return f'<div class="pw-pictures">{"".join(panels)}</div><p class="pw-soft" style="font-size:.86em">{keys}</p>'
+
+
+def _largest(values: np.ndarray) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max()) if finite.size else 0.0
 
 
 def _key(colour: tuple[int, int, int]) -> str:

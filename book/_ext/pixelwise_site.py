@@ -1,9 +1,11 @@
-"""What the site's build needs beyond Jupyter Book: three things that make the built folder complete and truthful.
+"""What the site's build needs beyond Jupyter Book: four things that make the built folder complete and truthful.
 
 - MathJax and the two typefaces are copied from installed packages into the site, so that no page asks the network.
 - The colours of `pixelwise.palette` become a style sheet, so that pages, figures and explorers share one definition.
 - The execution cache is keyed by the library's source as well. jupyter-cache knows only a notebook's own cells, and
   would show outputs of an older `pixelwise` after the library has changed.
+- Thebe and the comment services, which Jupyter Book always loads, are unplugged: they prepare every page to fetch scripts
+  from elsewhere, and Thebe's constants, written twice, are an error in the console.
 """
 
 import hashlib
@@ -34,9 +36,19 @@ BORROWED = {
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_config_value("pixelwise_library", "", "env")
+    app.connect("config-inited", unplug_remote_services, priority=0)
     app.connect("config-inited", key_executions_by_library)
     app.connect("config-inited", add_static_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def unplug_remote_services(app: Sphinx, config: Config) -> None:
+    for event, listeners in app.events.listeners.items():
+        app.events.listeners[event] = [
+            listener
+            for listener in listeners
+            if not listener.handler.__module__.startswith(("sphinx_thebe", "sphinx_comments"))
+        ]
 
 
 def key_executions_by_library(app: Sphinx, config: Config) -> None:

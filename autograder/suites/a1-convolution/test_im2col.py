@@ -132,17 +132,17 @@ def test_refuses_windows_that_do_not_fit(student, rng):
     "A window that does not fit should raise a ValueError, along whichever axis, also when only dilation is to blame."
     x = normal(rng, 1, 2, 5, 9)
     for kernel, dilation in (((6, 2), 1), ((2, 10), 1), ((3, 3), (3, 1)), ((2, 3), (1, 5)), (6, 1)):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"\w"):
             student.im2col(x, kernel, 1, dilation)
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_image(student, rng):
-    "The work should not grow with images, channels, rows or columns: look for a loop over one of them, also a hidden one."
+    "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
     loop_free(student.im2col, lambda n: (normal(rng, n, n - 1, n + 3, n + 2), (3, 2), 2), sizes=(3, 7, 12))
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_kernel(student, rng):
-    "The work should not grow with the kernel: one view holds all its places, so there is nothing to visit or to stack."
+    "The work should not grow with the kernel: one view holds all its places, there is nothing to visit."
     loop_free(student.im2col, lambda n: (normal(rng, 2, 2, 20, 21), (n, n + 1), 1, 2), sizes=(2, 5, 8))

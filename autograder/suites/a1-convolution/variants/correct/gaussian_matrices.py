@@ -1,4 +1,4 @@
-"""A Gaussian window is separable: one matrix blurs the rows, another the columns, and borders are rows that sum to 1."""
+"""A Gaussian window is separable: one matrix blurs the rows, another the columns, and at borders rows sum to 1."""
 
 import torch
 

@@ -12,8 +12,7 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     oh, ow = (h + 2 * ph - kh) // sh + 1, (wd + 2 * pw - kw) // sw + 1
     if grad_out.shape != (x.shape[0], w.shape[0], oh, ow):
         raise ValueError("grad_out has not the shape of the output")
-    windows = F.pad(x, (pw, pw, ph, ph)).unfold(2, kh, sh).unfold(3, kw, sw)
-    inner = F.pad(x.new_zeros(x.shape) + x, (0, 2 * pw, 0, 2 * ph)).unfold(2, kh, sh).unfold(3, kw, sw)
+    inner = F.pad(x, (0, 2 * pw, 0, 2 * ph)).unfold(2, kh, sh).unfold(3, kw, sw)
     gw = torch.einsum("nohw,nchwij->ocij", grad_out, inner)
     spread = grad_out.new_zeros(len(x), len(w), h + 2 * ph + kh - 1, wd + 2 * pw + kw - 1)
     spread[:, :, kh - 1 :: sh, kw - 1 :: sw][:, :, :oh, :ow] = grad_out

@@ -9,5 +9,4 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     if oh < 1 or ow < 1:
         raise ValueError("the window does not fit")
     a, c, r, t = x.stride()
-
     return x.as_strided((*x.shape[:2], kh, kw, oh, ow), (a, c, sh * r, sw * t, dh * r, dw * t))

@@ -1,6 +1,5 @@
 """A convolution of one more dimension is a convolution all the same."""
 
-import torch
 import torch.nn.functional as F
 
 FAILS = {"conv2d": "forbidden"}

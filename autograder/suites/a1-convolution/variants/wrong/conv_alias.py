@@ -1,6 +1,5 @@
 """PyTorch's own layer under another name."""
 
-import torch
 import torch.nn.functional as F
 
 FAILS = {"conv2d": "forbidden"}

@@ -1,6 +1,5 @@
 """`F.unfold` and one matrix product."""
 
-import torch
 import torch.nn.functional as F
 
 FAILS = {"conv2d": "forbidden"}

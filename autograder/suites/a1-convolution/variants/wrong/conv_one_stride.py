@@ -7,7 +7,7 @@ FAILS = {"conv2d": "wrong"}
 
 
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
-    (sh, sw), (ph, pw), (dh, dw) = (v if isinstance(v, tuple) else (v, v) for v in (stride, padding, dilation))
+    (sh, _), (ph, pw), (dh, dw) = (v if isinstance(v, tuple) else (v, v) for v in (stride, padding, dilation))
     rows, columns = dh * (w.shape[2] - 1) + 1, dw * (w.shape[3] - 1) + 1
     if x.shape[1] != w.shape[1] or rows > x.shape[2] + 2 * ph or columns > x.shape[3] + 2 * pw:
         raise ValueError("image and kernel do not fit together")

@@ -10,7 +10,6 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     if window < 1 or window % 2 == 0 or sigma <= 0:
         raise ValueError("the window should be odd and sigma positive")
     r = window // 2
-    bell = torch.exp(-((torch.arange(-r, r + 1, dtype=x.dtype) / sigma) ** 2) / 2)
     kernel = torch.ones(window, window, dtype=x.dtype)[None, None]
 
     def local_mean(m):

@@ -19,5 +19,4 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
 
     v = x - local_mean(x)
     deviation = local_mean(v**2).sqrt()
-    typical = deviation.mean((1, 2, 3), keepdim=True)
     return v / deviation.clamp(min=eps)

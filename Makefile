@@ -1,0 +1,95 @@
+# Two commands do everything: `make course` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.course-ready
+TEST_READY := $(VENV)/.test-ready
+A ?= a1-convolution
+ASSIGNMENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.toml))))
+
+BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
+SITE := _build/html/.built
+
+.PHONY: help course test site lab grade bundles release validate clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+course: $(READY) | system-jail  ## from source to graded: the site, the bundles, a graded sample class
+	@$(MAKE) --no-print-directory site
+	@echo "== student bundles"
+	@$(BIN)/autograder release $(ASSIGNMENTS) >/dev/null
+	@$(BIN)/autograder bundle $(ASSIGNMENTS)
+	@for name in $(ASSIGNMENTS); do \
+		echo "== grading the sample class of $$name"; \
+		$(BIN)/autograder sample $$name && $(BIN)/autograder grade $$name; \
+	done
+	@$(BIN)/autograder where
+
+site: $(SITE)  ## build the site with every cell executed; warnings are errors
+
+$(SITE): $(READY) $(BOOK_SOURCES)
+	@echo "== building the site"
+	@$(BIN)/jupyter-book build . --warningiserror --keep-going
+	@touch $@
+
+lab: $(READY) | system-jail  ## JupyterLab with nbgrader's formgrader, in this course
+	@$(BIN)/jupyter lab --config=nbgrader_config.py
+
+grade: $(READY) | system-jail  ## grade what is in submitted/: make grade A=a1-convolution
+	@$(BIN)/autograder grade $(A)
+
+release: $(READY)  ## generate assignments/ from solutions/
+	@$(BIN)/autograder release $(ASSIGNMENTS)
+
+bundles: $(READY)  ## the zips that students download
+	@$(BIN)/autograder bundle $(ASSIGNMENTS)
+
+validate: $(READY) | system-jail  ## prove every assignment: right solutions earn all, wrong ones do not
+	@$(BIN)/autograder validate
+
+test: $(TEST_READY) site | system-jail system-browser  ## all of the project's tests, the browser's among them
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+clean:  ## remove all that was made, the environment and the gradebook included
+	rm -rf $(VENV) _build submitted autograded feedback bundles .autograder gradebook.db* grades.csv
+
+# --- what the machine needs -------------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON); install Python 3.11 or newer, or name one: make PYTHON=python3.12 course"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) --version), and the course needs Python 3.11 or newer; name one: make PYTHON=python3.12 course"; exit 1; }
+	@echo "== making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(READY): requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "== installing what the course needs (a few minutes, once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TEST_READY): tests/requirements.txt $(READY)
+	@echo "== installing what the tests need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@
+
+# Where this is root on Debian a missing program is installed; elsewhere its absence is said in one line.
+define install
+	@command -v $(1) >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "== installing $(2)"; \
+			{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(2); } >/dev/null; \
+		else echo "$(3) needs $(1); install it (Debian: sudo apt install $(2))"; exit 1; fi; }
+endef
+
+.PHONY: system-jail system-browser
+system-jail:
+	$(call install,bwrap,bubblewrap libseccomp2,Grading in the jail)
+
+system-browser:
+	$(call install,chromium,chromium,The browser tests)

@@ -1,0 +1,80 @@
+"""What the tests share: the course they test, copies of it to grade in, and a browser."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder import fleet, sample
+from autograder.assignment import Assignment, load
+from autograder.jail.warden import Warden
+from autograder.submission import Cell, Submission
+
+ROOT = Path(__file__).resolve().parents[1]
+A1 = "a1-convolution"
+
+
+@pytest.fixture(scope="session")
+def a1() -> Assignment:
+    return load(ROOT, A1)
+
+
+@pytest.fixture(scope="session")
+def warden() -> Warden:
+    return fleet._own_warden()
+
+
+@pytest.fixture
+def make_course(tmp_path: Path) -> Callable[..., Path]:
+    """Copies what a course needs into an empty folder, so that grading there touches nothing here."""
+    return lambda: copy_course(tmp_path / "course")
+
+
+def copy_course(target: Path) -> Path:
+    target.mkdir(parents=True)
+    for name in ("solutions", "assignments", "autograder/suites"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "nbgrader_config.py", target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def reference(a1: Assignment) -> dict[str, str]:
+    """The reference solutions' sources, by exercise."""
+    return sample.reference_sources(a1)
+
+
+@pytest.fixture
+def submit(a1: Assignment) -> Callable[..., Submission]:
+    """Makes a submission to a1 from the sources of its code cells."""
+
+    def make(*sources: str, student: str = "somebody") -> Submission:
+        cells = tuple(Cell("code", source) for source in sources)
+        return Submission(student, A1, ROOT, cells, digest="\0".join(sources))
+
+    return make
+
+
+def command(*words: str, cwd: Path, check: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run one of the environment's commands as a user would."""
+    import sys
+
+    program = Path(sys.executable).parent / words[0]
+    return subprocess.run([str(program), *words[1:]], cwd=cwd, capture_output=True, text=True, check=check, timeout=900)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Headless Chromium, the machine's own."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        yield chromium
+        chromium.close()
