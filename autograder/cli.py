@@ -192,11 +192,10 @@ def _grade(args: argparse.Namespace) -> int:
     if args.json:
         for one in graded:
             print(one.report.model_dump_json())
-    if use_gradebook:
-        _record(assignment, grader, graded)
+    failed = _record(assignment, grader, graded) if use_gradebook else 0
     if not args.json:
         _summary(assignment, graded)
-    return int(any(one.report.verdict is Verdict.FAULT for one in graded))
+    return int(failed > 0 or any(one.report.verdict is Verdict.FAULT for one in graded))
 
 
 def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None) -> list[Graded]:
@@ -219,10 +218,11 @@ def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: in
         return grader.many(submissions, jobs, done)
 
 
-def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> None:
+def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> int:
+    """Put the reports that the gradebook lacks into it; returns how many it did not take."""
     from autograder.nbgrader import gradebook
 
-    new = []
+    new, failed = [], 0
     for one in graded:
         report = one.report
         latest = grader.store.latest(assignment.name, report.student)
@@ -237,11 +237,13 @@ def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> Non
                 gradebook.record(assignment, report)
                 gradebook.write_feedback(assignment, [report])
             except gradebook.GradebookError as error:
+                failed += 1
                 say.print(f"[red]{escape(report.student)} was not recorded:[/red] {escape(str(error))}", soft_wrap=True)
             else:
                 grader.store.mark_recorded(assignment.name, report.student)
             progress.advance(bar)
     gradebook.export(assignment.root, assignment.root / "grades.csv")
+    return failed
 
 
 def _summary(assignment: Assignment, graded: list[Graded]) -> None:

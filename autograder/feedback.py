@@ -67,7 +67,7 @@ def summary_html(exercise: ExerciseResult) -> str:
         f"{colours[sign.role]};border-radius:4px;padding:10px 14px;margin:4px 0;max-width:60em;line-height:1.5;"
         'font-family:system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;text-align:left">'
         f'<div style="font-size:15px"><span style="color:{colours[sign.role]}">{sign.symbol}</span> '
-        f"<strong>{clean(exercise.title, 200)}</strong> &nbsp;{amount(exercise.score)} of {amount(exercise.max_score)} points"
+        f"<strong>{clean(exercise.title, 200)}</strong> &nbsp;{_points(exercise)} points"
         f'</div><div style="color:{colours["soft"]}">{_verdict_words(exercise)}</div>{rows}{remarks}</div>'
     )
 
@@ -76,7 +76,7 @@ def summary_text(exercise: ExerciseResult) -> str:
     """The same as plain text."""
     sign = _sign(exercise)
     lines = [
-        f"{sign.symbol} {plain(exercise.title, 200)}: {amount(exercise.score)} of {amount(exercise.max_score)} points, "
+        f"{sign.symbol} {plain(exercise.title, 200)}: {_points(exercise)} points, "
         f"{exercise.verdict.value}: {MEANING[exercise.verdict]}"
     ]
     for test in () if _nothing_written(exercise) else exercise.tests:
@@ -112,18 +112,19 @@ def _total(report: Report, late: str | None) -> str:
         f'<div class="meter" role="img" aria-label="{share:.0%} of the machine-graded points">'
         f'<i style="width:{100 * min(1.0, max(0.0, share)):.1f}%"></i></div>'
     )
-    sentence = _sentence(MEANING[report.verdict]) if report.verdict in _WHOLE_FILE else ""
+    whole = all(each.verdict is report.verdict for each in report.exercises) and report.verdict not in _OF_TESTS
+    sentence = _sentence(MEANING[report.verdict]) if whole else ""
     return (
-        f'<section class="total"><p class="score"><strong>{amount(report.score)}</strong> of {amount(report.max_score)} '
-        f"points for the exercises</p>{meter}"
+        f'<section class="total"><p class="score"><strong>{amount(report.score)}</strong> '
+        f"of {amount(report.max_score)} points for the exercises</p>{meter}"
         + (f'<p class="note">{prose(late)}</p>' if late else "")
         + (f'<p class="note">{prose(sentence)}</p>' if sentence else "")
         + "</section>"
     )
 
 
-# Verdicts on the submission as a whole that say more than those of its exercises.
-_WHOLE_FILE = (Verdict.UNREADABLE, Verdict.TAMPERED, Verdict.FAULT, Verdict.MISSING)
+# Verdicts that the exercises explain; any other, where all exercises share it, is about the file as a whole.
+_OF_TESTS = (Verdict.PASSED, Verdict.WRONG, Verdict.ERROR, Verdict.LOOPS, Verdict.FORBIDDEN)
 
 
 def _remark(text: str) -> str:
@@ -134,7 +135,7 @@ def _overview(report: Report, written: Iterable[str]) -> str:
     rows = "".join(
         f'<tr><td class="pw-{_sign(each).role}">{_sign(each).symbol}</td><td><a href="#exercise-{number}">'
         f"{clean(each.title, 200)}</a></td><td>{render.bar(each.tests) if each.tests else ''}</td>"
-        f"<td>{amount(each.score)} of {amount(each.max_score)}</td></tr>"
+        f"<td>{_points(each)}</td></tr>"
         for number, each in enumerate(report.exercises, 1)
     )
     rows += "".join(
@@ -150,7 +151,7 @@ def _exercise(exercise: ExerciseResult, number: int) -> str:
     passed = [test for test in exercise.tests if test.verdict is Verdict.PASSED]
     parts = [
         f'<h2><span class="pw-{sign.role}">{sign.symbol}</span> {clean(exercise.title, 200)}'
-        f'<span class="points">{amount(exercise.score)} of {amount(exercise.max_score)}</span></h2>'
+        f'<span class="points">{_points(exercise)}</span></h2>'
         f'<p class="pw-soft">{_verdict_words(exercise)}</p>'
     ]
     parts += [_remark(remark) for remark in exercise.remarks]
@@ -183,7 +184,8 @@ def _written(title: str, points: float) -> str:
     return (
         f'<section class="exercise"><h2><span class="pw-calm">…</span> {clean(title, 200)}'
         f'<span class="points">of {amount(points)}</span></h2>'
-        '<p class="pw-soft">A person reads and grades this question; its points are not in the score above.</p></section>'
+        '<p class="pw-soft">A person reads and grades this question; its points are not in the score above.</p>'
+        "</section>"
     )
 
 
@@ -218,6 +220,10 @@ def _sign(exercise: ExerciseResult) -> render.Mark:
 
 def _verdict_words(exercise: ExerciseResult) -> str:
     return f"{clean(exercise.verdict.value.capitalize())}: {prose(MEANING[exercise.verdict])}."
+
+
+def _points(exercise: ExerciseResult) -> str:
+    return f"{amount(exercise.score)} of {amount(exercise.max_score)}"
 
 
 def _worth(test: TestResult, exercise: ExerciseResult) -> str:

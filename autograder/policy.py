@@ -102,7 +102,7 @@ _STATEMENTS: dict[type[ast.AST], str] = {
 MAX_CHARACTERS = 1_000_000
 _PYTHON_MAGICS = ("time", "timeit", "capture", "prun", "python", "python3")
 # `%magic`, `!shell`, `?help`, `names = !ls`, `help?`
-_MAGIC = re.compile(r"^(\s*)(?:[%!?]|[\w, ]+=\s*[%!](?!=)|[\w.]+\?{1,2}\s*$).*")
+_MAGIC = re.compile(r"^(\s*)(?:%{1,2}[a-zA-Z_]|[!?]|[\w, ]+=\s*(?:%[a-zA-Z_]|!(?!=))|[\w.]+\?{1,2}\s*$).*")
 # A name can be bound to itself with one more attribute, over and over; what it means then is nobody's guess.
 _MAX_MEANINGS = 32
 _UNKNOWN = "?"

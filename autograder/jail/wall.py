@@ -75,8 +75,11 @@ def filter_program() -> bytes:
         return file.read()
 
 
-def command() -> list[str]:
-    """The command that starts a zygote behind a wall. Raises `WallError` when bubblewrap is missing."""
+def command(control: int) -> list[str]:
+    """The command that starts a zygote behind a wall; it takes orders on descriptor ``control``.
+
+    Raises `WallError` when bubblewrap is missing.
+    """
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise WallError(
@@ -130,7 +133,7 @@ def command() -> list[str]:
         options += ["--setenv", name, value]
     options += ["--remount-ro", "/", "--chdir", "/tmp", "--"]
     start = "import sys; sys.path.insert(0, '/jail'); from autograder.jail.zygote import main; main()"
-    return [*options, sys.executable, "-I", "-B", "-c", start]
+    return [*options, sys.executable, "-I", "-B", "-c", start, str(control)]
 
 
 def _python_folders() -> list[str]:
@@ -154,7 +157,7 @@ def start() -> tuple[subprocess.Popen[bytes], socket.socket, Path]:
     words = tempfile.NamedTemporaryFile(prefix="autograder-wall-", suffix=".log", delete=False)  # noqa: SIM115
     with theirs, words:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec 3<&{theirs.fileno()} {theirs.fileno()}<&-; exec "$0" "$@"', *command()],
+            command(theirs.fileno()),
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,

@@ -120,7 +120,16 @@ class Warden:
             raise
         ours.setblocking(False)
         os.set_blocking(output, False)
-        return Cell(ours, output, fds[0], limits)
+        cell = Cell(ours, output, fds[0], limits)
+        try:
+            # Its first answer shows that the inmate stands behind all of its walls; no code of the submission ran yet.
+            cell.names([])
+        except CellDied as death:
+            cell.close()
+            said = cell.printed.decode("utf-8", "replace").strip()
+            raise WardenError(f"no cell could be built: {said or death.detail}") from death
+        cell.start_measuring()
+        return cell
 
 
 class Cell:
@@ -133,7 +142,6 @@ class Cell:
         self._printed_total = 0
         self._dead: CellDied | None = None
         self._base_memory = 0
-        self._base_memory = self.memory()
 
     # --- requests ---------------------------------------------------------------------------------------------
 
@@ -274,6 +282,11 @@ class Cell:
         for fd in (self._output, self._pidfd):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+    def start_measuring(self) -> None:
+        """Take what the cell holds now as its start, from which `memory` counts."""
+        self._base_memory = 0
+        self._base_memory = self.memory()
 
     def memory(self) -> int:
         """Bytes that the whole cell holds of its own, all its processes and shared memory together, above its start."""

@@ -1,6 +1,6 @@
 """The process that every inmate is forked from: behind the wall, with the slow imports done and no operator run.
 
-It reads orders from the warden on descriptor 3. An order is a datagram with two descriptors, an inmate's socket and
+It reads orders from the warden on the descriptor that its argument names. An order is a datagram with two descriptors, an inmate's socket and
 the pipe for its output, and a JSON object of limits.
 """
 
@@ -50,7 +50,7 @@ def warm_up() -> Any:
 
 def main() -> None:
     """Serve orders until the warden hangs up."""
-    control = socket.socket(fileno=3)
+    control = socket.socket(fileno=int(sys.argv[1]))
     if (user := int(os.environ.get("JAIL_USER", "0"))) and os.geteuid() == 0:
         # Outside root's reach: files readable by root alone, and root's exemption from limits.
         os.setgroups([])

@@ -9,6 +9,9 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
+from autograder.assignment import find_root
+from autograder.nbgrader.late import assign_penalties
+
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
     "raw_score", "late_submission_penalty", "score", "max_score", "needs_manual_grade",
@@ -16,10 +19,14 @@ COLUMNS = (
 
 
 class GradesCsv(ExportPlugin):
-    """nbgrader's export plug-in: the columns of its own CSV and whether a person still has to grade something."""
+    """nbgrader's export plug-in: the columns of its own CSV and whether a person still has to grade something.
+
+    Late penalties are brought up to date first, so that points given by hand are in them.
+    """
 
     def export(self, gradebook: Gradebook) -> None:
         """Write ``--to`` (default ``grades.csv``) with a line a student and assignment."""
+        assign_penalties(gradebook, find_root(Path.cwd()))
         path = Path(self.to or "grades.csv")
         chosen_students, chosen = {str(s) for s in self.student}, {str(a) for a in self.assignment}
         with path.open("w", newline="", encoding="utf-8") as file:

@@ -169,9 +169,9 @@ def _lateness(assignment: Assignment, student: str) -> str | None:
 
 def export(root: Path, path: Path) -> None:
     """Write all grades as CSV."""
-    plugin = GradesCsv(to=str(path))
+    plugin = GradesCsv(to=str(path.absolute()))
     plugin.log = logging.getLogger("autograder.nbgrader")
-    with Gradebook(gradebook_url(root)) as gradebook:
+    with contextlib.chdir(root), Gradebook(gradebook_url(root)) as gradebook:
         plugin.export(gradebook)
 
 

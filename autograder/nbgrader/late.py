@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
 
-from autograder.assignment import find_root, load
+from autograder.assignment import Manifest, assignment_names, find_root, load
 
 
 class LateSteps(LateSubmissionPlugin):
@@ -15,4 +16,25 @@ class LateSteps(LateSubmissionPlugin):
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
         """The points to take off a notebook's ``score``. nbgrader does not pass the assignment; its caller knows it."""
         assignment = load(find_root(Path.cwd()), self.parent.assignment_id)
-        return round(score * assignment.manifest.penalty(total_seconds_late), 2) or None
+        return penalty(assignment.manifest, score, total_seconds_late)
+
+
+def penalty(manifest: Manifest, score: float, seconds_late: float) -> float | None:
+    """The points that ``score`` loses for being ``seconds_late``; None for none, as nbgrader keeps it."""
+    return round(score * manifest.penalty(seconds_late), 2) or None
+
+
+def assign_penalties(gradebook: Gradebook, root: Path) -> None:
+    """Bring every late penalty up to date with the scores.
+
+    nbgrader assigns a penalty when it autogrades and never again, so points that a person gives afterwards would escape.
+    """
+    names = set(assignment_names(root))
+    for assignment in gradebook.assignments:
+        if assignment.name not in names:
+            continue
+        manifest = load(root, assignment.name).manifest
+        for submission in assignment.submissions:
+            for notebook in submission.notebooks:
+                notebook.late_submission_penalty = penalty(manifest, notebook.score, submission.total_seconds_late)
+    gradebook.db.commit()

@@ -4,8 +4,8 @@
 - The colours of `pixelwise.palette` become a style sheet, so that pages, figures and explorers share one definition.
 - The execution cache is keyed by the library's source as well. jupyter-cache knows only a notebook's own cells, and
   would show outputs of an older `pixelwise` after the library has changed.
-- Thebe and the comment services, which Jupyter Book always loads, are unplugged: they prepare every page to fetch scripts
-  from elsewhere, and Thebe's constants, written twice, are an error in the console.
+- Thebe and the comment services, which Jupyter Book always loads, are unplugged: they prepare every page to fetch
+  scripts from elsewhere, and Thebe's constants, written twice, are an error in the console.
 """
 
 import hashlib

@@ -57,12 +57,12 @@ def test_autograd_gets_through(student, rng):
 
 def test_refuses_other_channels(student, rng):
     "An image and a kernel that disagree about channels should raise a ValueError."
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         student.conv2d(normal(rng, 1, 3, 5, 5), normal(rng, 2, 1, 3, 3))
 
 
 @pytest.mark.gate
 def test_loops_nowhere(student, rng):
-    "The work should not grow with the input: look for a loop over images, channels, windows or weights, also a hidden one."
+    "The work should not grow with the input: look for a loop over images, channels, windows or weights."
     loop_free(student.conv2d, lambda n: (normal(rng, n, 2, 9, 8), normal(rng, 3, 2, 2, 2)), sizes=(2, 4, 8))
     loop_free(student.conv2d, lambda n: (normal(rng, 2, n, 3 * n, 2 * n), normal(rng, 2, n, n, n)), sizes=(2, 4, 6))

@@ -54,13 +54,13 @@ def test_padding_is_cut_off(student, rng):
 
 def test_refuses_another_shape(student, rng):
     "A `grad_out` that has not the shape of the layer's output should raise a ValueError."
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         student.conv2d_backward(normal(rng, 1, 2, 4, 4), normal(rng, 1, 1, 5, 5), normal(rng, 2, 1, 3, 3))
 
 
 @pytest.mark.gate
 def test_loops_nowhere_on_the_way_back(student, rng):
-    "The work should not grow with the input: look for a loop over images, channels, windows or weights, also a hidden one."
+    "The work should not grow with the input: look for a loop over images, channels, windows or weights."
 
     def batch(n):
         return normal(rng, n, 3, 6, 5), normal(rng, n, 2, 7, 6), normal(rng, 3, 2, 2, 2)

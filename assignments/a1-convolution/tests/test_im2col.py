@@ -6,7 +6,13 @@ import torch.nn.functional as F
 
 from autograder.dialect import Failure, assert_close, loop_free, normal, scattered
 
-VIEWS = {"as_strided", "unfold", "permute", "transpose", "view", "slice", "select", "unsqueeze", "squeeze", "expand", "alias", "detach"}  # fmt: skip
+VIEWS = {"as_strided", "unfold", "permute", "transpose", "view", "slice", "select"} | {
+    "unsqueeze",
+    "squeeze",
+    "expand",
+    "alias",
+    "detach",
+}
 
 
 def definition(x, kernel_size, stride=1, dilation=1):
@@ -56,7 +62,7 @@ def test_is_a_view(student, rng):
 def test_refuses_a_window_too_large(student, rng):
     "A window that does not fit into the image should raise a ValueError."
     for kernel in (4, (2, 6)):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"\w"):
             student.im2col(normal(rng, 1, 1, 3, 5), kernel)
 
 

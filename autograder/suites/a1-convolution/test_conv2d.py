@@ -91,7 +91,7 @@ def test_double_precision(student, rng):
 
 
 def test_images_that_are_not_contiguous(student, rng):
-    "Image and kernel may be slices or transposes of larger tensors: their memory need not lie in the order of their axes."
+    "Image and kernel may be slices or transposes of others: their memory need not lie in the order of their axes."
     x, w = scattered(normal(rng, 2, 3, 7, 8)), scattered(normal(rng, 4, 3, 3, 2))
     assert_close(student.conv2d(x, w, stride=2), expected(x, w, stride=2))
     turned, w = normal(rng, 7, 9, 3, 2).permute(3, 2, 1, 0), w.flip(0)
@@ -142,6 +142,7 @@ def test_gradients(student, rng):
     y = F.conv2d(*leaves, **parameters)
     upstream = normal(rng, *y.shape, dtype=torch.float64)
     gradients = torch.autograd.grad(y, leaves, upstream)
+    assert_close(student.conv2d(x, w, b, **parameters), y.detach())
     assert_close(student.conv2d.gradients(x, w, b, upstream=upstream, **parameters), gradients)
 
 

@@ -119,6 +119,7 @@ def test_gradients_flow_through(student, rng):
     "A pixel that several windows see gets a gradient from each of them; a detached result gives it none."
     x, k, s = normal(rng, 2, 2, 7, 8), (3, 2), (2, 1)
     upstream = normal(rng, 2, 2, 3, 2, 3, 7)
+    assert_close(student.im2col(x, k, s), definition(x, k, s))
     expected = F.fold(upstream.flatten(4).flatten(1, 3), (7, 8), k, stride=s)
     assert_close(student.im2col.gradients(x, k, s, upstream=upstream), [expected])
 

@@ -30,7 +30,7 @@ def test_values(student, rng):
 
 @pytest.mark.points(2)
 def test_indices_count_in_the_whole_plane(student, rng):
-    "An index counts along the whole plane, row after row: it is neither a place within the window nor one in the batch."
+    "An index counts along the whole plane, row after row: it is no place within the window and none in the batch."
     compare(student, [INDICES], normal(rng, 2, 3, 8, 6), 2)
     compare(student, [INDICES], normal(rng, 2, 2, 6, 9), 3)
 

@@ -6,9 +6,8 @@ SOLVES = ("im2col", "conv2d")
 
 
 def im2col(x, kernel_size, stride=1, dilation=1):
-    for axis, (k, s, d) in enumerate(
-        zip(*(v if isinstance(v, tuple) else (v, v) for v in (kernel_size, stride, dilation)))
-    ):
+    both = (v if isinstance(v, tuple) else (v, v) for v in (kernel_size, stride, dilation))
+    for axis, (k, s, d) in enumerate(zip(*both, strict=True)):
         reach = 1 + d * (k - 1)
         if x.shape[2 + axis] < reach:
             raise ValueError(f"axis {2 + axis} is shorter than the window")

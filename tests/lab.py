@@ -1,0 +1,198 @@
+"""JupyterLab on this machine, and a notebook open in it, driven through what a person sees."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, Route, expect
+
+PATIENCE = 120_000  # milliseconds: two cores may be shared by more than these tests
+DONE = re.compile(r"\s*\[\d+\]:\s*")  # the prompt of a cell that has run
+DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
+# What JupyterLab asks or fetches at its first start, and what would rewrite pasted text.
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturb": True,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, the token that opens it, and where it writes its log."""
+
+    url: str
+    token: str
+    log: Path
+
+    def at(self, path: str) -> str:
+        """The address of ``path`` that needs no further login."""
+        return f"{self.url}/{path}{'&' if '?' in path else '?'}token={self.token}"
+
+    def get(self, path: str) -> Any:
+        """The server's answer to a request for ``path``, read as JSON."""
+        with urllib.request.urlopen(self.at(path), timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def jupyter_lab(folder: Path, private: Path, *options: str) -> Iterator[Server]:
+    """Run ``jupyter lab`` in ``folder`` as a user who has not run it before, whose own files are in ``private``."""
+    for name, setting in SETTINGS.items():
+        path = private / "settings" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(setting))
+    theirs = {
+        "HOME": private,
+        "IPYTHONDIR": private / "ipython",
+        "JUPYTER_CONFIG_DIR": private / "config",
+        "JUPYTER_DATA_DIR": private / "data",
+        "JUPYTER_RUNTIME_DIR": private / "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": private / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": private / "workspaces",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    environment = os.environ | {name: str(value) for name, value in theirs.items()}
+    token, port, log = secrets.token_hex(12), free_port(), private / "server.log"
+    words = ["lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    words += ["--allow-root", f"--IdentityProvider.token={token}", *options]
+    program = Path(sys.executable).parent / "jupyter"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [program, *words], cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    server = Server(f"http://127.0.0.1:{port}", token, log)
+    try:
+        _wait_until_up(server, process)
+        yield server
+    finally:
+        # The server ends its kernels itself when it is told to go; only if it hangs its whole session is killed.
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.get("api/status")
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"JupyterLab did not come up; it said:\n{server.log.read_text()[-4000:]}")
+
+
+def open_page(browser: Any, server: Server, **options: Any) -> Page:
+    """A page of its own that reaches ``server`` and nothing else, patient enough for a slow machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+
+    def only_here(route: Route) -> None:
+        if route.request.url.startswith(server.url):
+            route.continue_()
+        else:
+            route.abort()
+
+    context.route("http*://**", only_here)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    return page
+
+
+@dataclass
+class Notebook:
+    """A notebook open in JupyterLab. ``complaints`` gathers what the page says on its console of errors."""
+
+    page: Page
+    file: Path
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def code_cells(self) -> Locator:
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+
+    def cell(self, text: str) -> Locator:
+        """The code cell whose source contains ``text``."""
+        return self.code_cells.filter(has=self.page.locator(".jp-InputArea-editor", has_text=text))
+
+    def choose(self, *labels: str) -> None:
+        """Choose an entry of the menu bar: ``choose("Run", "Run All Cells")``."""
+        self.page.locator(".lm-MenuBar-item", has_text=labels[0]).first.click()
+        for label in labels[1:]:
+            entry = self.page.locator(".lm-Menu-item").filter(
+                has=self.page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True)
+            )
+            entry.click()
+
+    def ready(self) -> None:
+        """Wait until the kernel is there: JupyterLab asks which one to take if a cell is run before."""
+        indicator = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator")
+        expect(indicator).to_have_attribute("data-status", "idle")
+
+    def run_all(self) -> None:
+        """Run > Run All Cells, and wait until every one is done."""
+        self.choose("Run", "Run All Cells")
+        prompts = self.code_cells.locator(".jp-InputArea-prompt")
+        for place in range(prompts.count()):
+            expect(prompts.nth(place)).to_have_text(DONE)
+
+    def write(self, cell: Locator, source: str) -> None:
+        """Replace what is in ``cell`` by pasting ``source``."""
+        editor = cell.locator(".cm-content")
+        editor.click()
+        self.page.evaluate("text => navigator.clipboard.writeText(text)", source)
+        self.page.keyboard.press("ControlOrMeta+A")
+        self.page.keyboard.press("ControlOrMeta+V")
+        expect(editor).to_contain_text(source.strip().splitlines()[-1].strip())
+
+    def run(self, cell: Locator) -> Locator:
+        """Run ``cell`` with Shift+Enter and return its output, when it is done."""
+        prompt = cell.locator(".jp-InputArea-prompt")
+        before = prompt.inner_text()
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        if DONE.fullmatch(before.strip()):
+            expect(prompt).not_to_have_text(before)
+        expect(prompt).to_have_text(DONE)
+        return cell.locator(".jp-OutputArea-output")
+
+    def save(self) -> dict[str, Any]:
+        """Save with the keyboard and return the file's content."""
+        with self.page.expect_response(lambda r: r.request.method == "PUT" and "/api/contents/" in r.url) as saved:
+            self.page.keyboard.press("ControlOrMeta+S")
+        assert saved.value.ok, f"saving failed: {saved.value.status}"
+        return json.loads(self.file.read_text())
+
+    def theme(self, name: str) -> None:
+        """Settings > Theme > ``name``."""
+        self.choose("Settings", "Theme", name)
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name)

@@ -1,0 +1,441 @@
+"""What ``check("exercise")`` shows a student, on small suites in a folder of its own and in a real kernel."""
+
+import linecache
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbclient import NotebookClient
+
+from autograder.check import check, examine
+from autograder.dialect import Measurement
+from autograder.difference import explain
+from autograder.render import growth, readable
+from autograder.report import Verdict
+from autograder.work import Work
+
+MANIFEST = """
+title = "Small things"
+due = 2026-12-01T23:59:00+00:00
+[exercise.double]
+title = "Twice as much"
+points = 2
+loop_free = true
+forbid = ["aten::mul*", "fractions"]
+[exercise.essay]
+title = "Why?"
+points = 1
+kind = "written"
+"""
+
+SUITE = """
+import pytest
+import torch
+from autograder.dialect import assert_close, loop_free, normal
+
+def test_values(student, rng):
+    "Every entry should be `twice` what it was."
+    x = normal(rng, 2, 3, 4, 5)
+    assert_close(student.double(x), x + x)
+
+def test_refuses_text(student):
+    "Text has no double."
+    with pytest.raises(TypeError):
+        student.double("two")
+
+@pytest.mark.gate
+def test_no_loops(student, rng):
+    "The work should not grow with the image."
+    loop_free(student.double, lambda n: (normal(rng, n, n),))
+"""
+
+RIGHT = """
+def double(x):
+    if isinstance(x, str):
+        raise TypeError("text")
+    return x + x
+"""
+
+
+class Page(HTMLParser):
+    """The elements and the text of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "assignment.toml").write_text(MANIFEST)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_double.py").write_text(SUITE)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder):
+    def run(source: str, name: str = "double"):
+        namespace: dict[str, object] = {"torch": torch, "__name__": "__main__"}
+        # A cell's source is known to Python as a notebook makes it known.
+        linecache.cache["<cell>"] = (len(source), None, source.splitlines(keepends=True), "<cell>")
+        exec(compile(source, "<cell>", "exec"), namespace)
+        return examine(name, folder, namespace)
+
+    return run
+
+
+def both(result) -> tuple[str, str]:
+    """The text that the page shows and the plain text, white space evened out."""
+    page = Page(result._repr_html_())
+    assert not page.open
+    return " ".join(page.text.split()), " ".join(repr(result).split())
+
+
+def test_a_right_answer_passes_and_shows_its_counts(run):
+    result = run(RIGHT)
+    assert (result.verdict, result.passed, result.problem) == (Verdict.PASSED, 3, "")
+    for shown in both(result):
+        assert "all 3 tests pass" in shown
+        assert "No loops" in shown
+        assert re.search(r"\d+ Python steps and \d+ operators at size 6, 9 and 13 alike", shown)
+
+
+def test_a_wrong_value_is_shown_with_its_reason_its_place_and_a_picture(run):
+    result = run(
+        RIGHT
+        + "\nright = double\ndef double(x):\n    y = right(x)\n    if x.dim() == 4: y[1, 2, 0, 3] += 1\n    return y"
+    )
+    assert result.by_name["test_values"].verdict is Verdict.WRONG
+    for shown in both(result):
+        assert "2 of 3 tests pass" in shown
+        assert "1 of 120 values differ" in shown
+        assert "[1, 2, 0, 3]" in shown
+        assert "[1, 2, :, :]" in shown
+        assert shown.index("Every entry should be twice what it was.") < shown.index("1 of 120")
+        assert "assert_close(student.double(x), x + x)" in shown
+    pictures = [attrs for tag, attrs in Page(result._repr_html_()).tags if tag == "svg"]
+    assert [each["role"] for each in pictures] == ["img"] * 3
+    assert pictures[2]["aria-label"].startswith("difference: 1 of 20 entries differ")
+    assert "...+.\n" in repr(result)
+
+
+def test_an_error_is_shown_with_the_students_line(run):
+    result = run("def helper(x):\n    return x.nothing\n\ndef double(x):\n    return helper(x)\n")
+    assert result.by_name["test_values"].verdict is Verdict.ERROR
+    for shown in both(result):
+        assert "AttributeError: 'Tensor' object has no attribute 'nothing'" in shown
+        assert "double, line 5 → helper, line 2" in shown
+        assert "return x.nothing" in shown
+
+
+def test_one_error_in_many_tests_is_told_once(run):
+    result = run("def double(x):\n    raise KeyError('lost')\n")
+    for shown in both(result):
+        assert shown.count("KeyError: 'lost'") == 1
+        assert "The same stops 2 tests more: “Refuses text”, “No loops”." in shown
+
+
+def test_exit_in_a_function_ends_the_call_and_not_the_notebook(run):
+    for shown in both(run("def double(x):\n    exit()\n")):
+        assert "SystemExit" in shown
+
+
+def test_a_loop_is_shown_as_growing_counts_and_the_line_it_stands_on(run):
+    result = run(RIGHT + "\nplus = double\ndef double(x):\n    return torch.stack([plus(row) for row in x])\n")
+    assert result.verdict is Verdict.ERROR or result.verdict is Verdict.LOOPS
+    assert result.by_name["test_no_loops"].verdict is Verdict.LOOPS
+    for shown in both(result):
+        assert "in step with the size, as one loop does" in shown
+        assert "Lines of yours that loop: line 9: return torch.stack([plus(row) for row in x])." in shown
+    rows = [tag for tag, _ in Page(result._repr_html_()).tags if tag == "tr"]
+    assert len(rows) == 4
+
+
+def test_only_loops_in_what_the_exercise_uses_are_pointed_at(run):
+    result = run("def unrelated(x):\n    for row in x: pass\n" + RIGHT)
+    assert result.findings == ()
+
+
+def test_a_forbidden_operator_is_named_with_what_is_open_instead(run):
+    result = run("def double(x):\n    return 2 * x\n")
+    assert result.by_name["test_values"].verdict is Verdict.FORBIDDEN
+    for shown in both(result):
+        assert "The call used aten::mul" in shown
+        assert "Open to you are slicing" in shown
+        assert "broadcast products" not in shown
+
+
+def test_a_forbidden_name_in_the_source_is_told_though_the_values_are_right(run):
+    result = run("import fractions as s\n" + RIGHT.replace("return x", "s.Fraction\n    return x"))
+    for shown in both(result):
+        assert "Line 6 uses fractions.Fraction, which this exercise asks you to do without" in shown
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("def double(x):\n    raise NotImplementedError\n", "double still raises its NotImplementedError"),
+        ("", "There is no function called double yet: write it in its cell, run that cell"),
+    ],
+)
+def test_what_is_not_attempted_is_said_in_one_kind_line(run, source, sentence):
+    result = run(source)
+    assert not result.attempted
+    for shown in both(result):
+        assert sentence in shown
+        assert "not written yet" in shown
+        assert "✗" not in shown
+
+
+def test_what_is_half_written_says_which_half(run):
+    for shown in both(run("def double(x):\n    if isinstance(x, str): raise NotImplementedError\n    return x + x\n")):
+        assert "2 of 3 tests pass" in shown
+        assert "○" in shown
+
+
+def test_what_the_code_printed_is_shown_and_goes_nowhere_else(run, capfd):
+    source = "import sys, warnings\n" + RIGHT.replace(
+        "return", "print('shape', x.shape); print('careful', file=sys.stderr); warnings.warn('hm')\n    return"
+    )
+    for shown in both(run(source)):
+        assert "shape torch.Size([2, 3, 4, 5])" in shown
+        assert "careful" in shown
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_random_generator_and_the_threads_are_left_as_they_were(run):
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    run(RIGHT)
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.get_num_threads() == threads
+
+
+HOSTILE = "</pre></style><script>alert(1)</script>\x1b[31m\x00\u202e\ud800"
+
+
+def test_nothing_that_a_student_writes_becomes_markup(run):
+    source = (
+        f"def double(x):\n    print({HOSTILE!r})\n    raise type({HOSTILE[:8]!r}, (Exception,), {{}})({HOSTILE!r})\n"
+    )
+    result = run(source)
+    page = Page(result._repr_html_())
+    assert {"script", "img", "iframe", "a"}.isdisjoint(tag for tag, _ in page.tags)
+    assert "<script>alert(1)</script>" in page.text
+    for shown in (result._repr_html_(), repr(result)):
+        shown.encode("utf-8")
+        assert not re.search("[\x00\x1b\u202e\ud800]", shown)
+
+
+def test_a_value_that_lies_about_itself_is_shown_all_the_same(run):
+    source = (
+        "class Liar:\n    def __repr__(self): raise ValueError\n    def __eq__(self, other): return True\n"
+        "    __hash__ = None\ndef double(x):\n    return Liar()\n"
+    )
+    for shown in both(run(source)):
+        assert "It should return a tensor, and it returned a Liar." in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("dubble", 'There is no exercise called "dubble" in this assignment. It has: double.'),
+        ("essay", "essay is a written question"),
+        ("<b>", 'There is no exercise called "<b>"'),
+        (17, 'There is no exercise called "17"'),
+        (len, 'There is no exercise called "len"'),
+        (None, 'There is no exercise called "None"'),
+    ],
+)
+def test_an_unknown_exercise_gets_a_sentence(folder, name, sentence):
+    for shown in both(examine(name, folder, {})):
+        assert sentence in shown
+
+
+def test_a_folder_without_an_assignment_gets_a_sentence(tmp_path):
+    for shown in both(examine("double", tmp_path, {})):
+        assert f"There is no assignment.toml in {tmp_path}" in shown
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        ("assignment.toml", "title =", "is not valid TOML"),
+        ("tests/test_double.py", "import nothing_of_the_kind", "test_double.py cannot be imported"),
+        ("tests/test_double.py", "def test_a(:", "test_double.py"),
+        ("tests/test_double.py", "x = 1", "holds no test"),
+        ("tests/test_double.py", None, "test_double.py is missing"),
+    ],
+)
+def test_broken_files_get_a_sentence(folder, file, text, sentence):
+    (folder / file).unlink() if text is None else (folder / file).write_text(text)
+    for shown in both(examine("double", folder, {"double": lambda x: x + x})):
+        assert sentence in shown
+
+
+def test_a_suite_that_was_edited_is_read_anew(run, folder):
+    assert run(RIGHT).passed == 3
+    (folder / "tests" / "test_double.py").write_text("def test_other(student):\n    'Other.'\n    assert False\n")
+    assert [test.name for test in run(RIGHT).tests] == ["test_other"]
+
+
+def test_a_second_check_stays_within_the_time_that_a_cell_may_take(run):
+    run(RIGHT)
+    assert sorted(run(RIGHT).seconds for _ in range(5))[2] < 0.5  # 0.04 s on an idle machine
+
+
+def test_outside_a_notebook_it_prints(folder):
+    script = f"{RIGHT}\nfrom autograder.check import check\ncheck('double')\ncheck('nope')\n"
+    (folder / "script.py").write_text(script)
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, env=environment, check=True
+    )
+    assert "Twice as much: all 3 tests pass" in done.stdout
+    assert "There is no exercise called" in done.stdout
+    assert done.stderr == ""
+
+
+def test_in_a_kernel_it_shows_once_and_the_run_goes_on(folder):
+    cells = [
+        "from autograder.check import check\n" + RIGHT,
+        'check("double")',
+        'check("double")\n1 + 1',
+        'for name in ["double", "nope"]:\n    check(name)',
+        'def double(x):\n    raise NotImplementedError\ncheck("double")',
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    kinds = [[output.output_type for output in cell.outputs] for cell in notebook.cells]
+    shown = "display_data"
+    assert kinds == [[], [shown], [shown, "execute_result"], [shown, shown], [shown]]
+    assert set(notebook.cells[1].outputs[0].data) == {"text/html", "text/plain"}
+    assert "all 3 tests pass" in notebook.cells[1].outputs[0].data["text/plain"]
+
+
+def test_check_returns_nothing_that_would_show_twice(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert check("double") is None
+    assert "Twice as much" in capsys.readouterr().out
+
+
+# --- how a difference is explained ---------------------------------------------------------------------------------
+
+PLANE = torch.arange(24.0).view(1, 1, 4, 6).square()
+
+
+@pytest.mark.parametrize(
+    ("got", "clue"),
+    [
+        (-PLANE, "but for their sign"),
+        (PLANE / 9, "1/9 times the expected one"),
+        (PLANE + 3, "Every value is 3 too large"),
+        (PLANE.flip(-1), "mirrored left to right"),
+        (PLANE.flip(-2), "upside down"),
+        (PLANE.flip(-1, -2), "half a turn"),
+        (PLANE.roll(1, -1), "moved 1 column to the right"),
+        (PLANE.roll(-1, -2), "moved 1 row up"),
+        (torch.zeros_like(PLANE), "All of your values are 0"),
+        (PLANE.flatten()[torch.randperm(24, generator=torch.Generator().manual_seed(1))].view_as(PLANE), "all there"),
+        (PLANE * float("nan"), "24 of your values are NaN"),
+        (PLANE + (torch.arange(4) == 3).view(4, 1), "Only the last row differs"),
+        (PLANE + torch.nn.functional.pad(torch.zeros(2, 4), (1, 1, 1, 1), value=5.0), "look at the padding"),
+        (PLANE.transpose(-1, -2), "stand in another order"),
+        (PLANE[..., :-2, :-2], "both 2 too few"),
+        (PLANE[0], "axes of length 1"),
+        (PLANE.reshape(1, 1, 3, 8), "as many values"),
+    ],
+)
+def test_the_pattern_of_a_difference_gives_a_clue(got, clue):
+    assert clue in explain(got, PLANE).clue
+
+
+def test_a_bias_that_is_wrong_by_channel_is_recognised():
+    x = torch.arange(48.0).view(2, 3, 2, 4)
+    assert "added per channel" in explain(x + torch.tensor([1.0, -2.0, 5.0]).view(3, 1, 1), x).clue
+
+
+def test_a_right_value_of_another_dtype_is_said_to_be_right():
+    seen = explain(PLANE.double(), PLANE)
+    assert seen.facts == ("The dtype should be float32, and it is float64.", "Apart from that the values are right.")
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "said"),
+    [
+        (None, PLANE, "It should return a tensor, and it returned None."),
+        (4.0, 4, "It should return an int, and it returned a float."),
+        (np.zeros(3), torch.zeros(3), "It should return a tensor, and it returned a NumPy array."),
+    ],
+)
+def test_a_value_of_another_kind_is_named(got, expected, said):
+    assert said in explain(got, expected).facts
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (3, 4), (2, 3, 50, 70), (0, 3), ()])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool, torch.complex64])
+def test_arrays_of_every_rank_and_dtype_can_be_explained_and_drawn(shape, dtype):
+    from autograder.render import difference_text, pictures
+
+    expected = torch.zeros(shape, dtype=dtype)
+    seen = explain(torch.ones(shape, dtype=dtype), expected)
+    if seen.slice is not None:
+        assert Page(pictures(seen.slice)).tags
+        assert len(difference_text(seen.slice)) <= 32
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([100, 100, 100], "nothing loops"),
+        ([100, 102, 104], "nothing loops"),
+        ([600, 900, 1300], "as one loop does"),
+        ([3600, 8100, 16900], "as two nested loops do"),
+        ([21600, 72900, 219700], "as three nested loops do"),
+    ],
+)
+def test_counts_are_read_as_loops(counts, words):
+    assert words in growth(Measurement((6, 9, 13), tuple(Work(n) for n in counts)))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("test_stride_moves_the_window", "Stride moves the window"),
+        ("test_dtypes[float64-3]", "Dtypes (float64-3)"),
+        ("test_a", "A"),
+    ],
+)
+def test_a_tests_name_is_made_readable(name, words):
+    assert readable(name) == words

@@ -1,0 +1,201 @@
+"""The student's feedback page and the fragment in the graded notebook."""
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from autograder.assignment import Manifest
+from autograder.feedback import page, summary_html, summary_text
+from autograder.report import MEANING, ExerciseResult, Report, TestResult, Verdict
+
+HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(2)>\x1b]8;;http://x\x07\x00\u202e\ud800\"'"
+MANIFEST = Manifest.model_validate(
+    {
+        "title": "Convolution",
+        "due": datetime(2026, 12, 1, 23, 59, tzinfo=UTC),
+        "exercise": {
+            "conv2d": {"title": "The layer", "points": 6},
+            "essay": {"title": "Why share weights?", "points": 3, "kind": "written"},
+        },
+    }
+)
+GRADED = datetime(2026, 12, 2, 8, 30, tzinfo=UTC)
+
+
+class Page(HTMLParser):
+    """The elements and the visible text of a page, and whether every element is closed in its place."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def a_test(verdict: Verdict = Verdict.PASSED, **fields) -> TestResult:
+    return TestResult(**{"name": "test_stride_moves", "verdict": verdict, "points": 1.0} | fields)
+
+
+def an_exercise(*tests: TestResult, **fields) -> ExerciseResult:
+    verdict = next((test.verdict for test in tests if test.verdict is not Verdict.PASSED), Verdict.PASSED)
+    return ExerciseResult(
+        **{"name": "conv2d", "title": "The layer", "score": 3.0, "max_score": 6.0, "verdict": verdict, "tests": tests}
+        | fields
+    )
+
+
+def a_report(*exercises: ExerciseResult, **fields) -> Report:
+    return Report(
+        **{
+            "assignment": "a1-convolution",
+            "student": "ada",
+            "score": 3.0,
+            "max_score": 6.0,
+            "verdict": Verdict.WRONG,
+            "exercises": exercises,
+            "seed": 20261201,
+        }
+        | fields
+    )
+
+
+WRONG = a_test(
+    Verdict.WRONG, message="The window should advance by `stride` along both axes.", detail="64% of the values differ"
+)
+
+
+def words(html: str) -> str:
+    return " ".join(Page(html).text.split())
+
+
+def test_a_page_says_what_was_earned_and_why_not_more():
+    shown = words(page(a_report(an_exercise(a_test(), WRONG)), MANIFEST, GRADED, None))
+    for said in (
+        "Convolution",
+        "ada",
+        "2 December 2026, 08:30 UTC",
+        "3 of 6 points",
+        "The layer",
+        "Stride moves",
+        "The window should advance by stride along both axes.",
+        "64% of the values differ.",
+        MEANING[Verdict.WRONG],
+        "seed 20261201",
+    ):
+        assert said in shown
+
+
+def test_a_written_question_is_left_to_a_person():
+    assert "Why share weights?" in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, None))
+    assert "A person reads and grades this question" in words(page(a_report(), MANIFEST, GRADED, None))
+
+
+def test_lateness_is_said_only_when_there_is_some():
+    late = "Handed in 5 hours late: 15 % of the score is taken off."
+    assert late in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, late))
+    assert "late" not in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, None))
+
+
+def test_a_tests_points_are_its_share_of_the_exercises_points():
+    exercise = an_exercise(a_test(points=1.0), a_test(Verdict.WRONG, points=3.0))
+    for shown in (words(summary_html(exercise)), summary_text(exercise)):
+        assert "1.5 points" in shown
+        assert "4.5 points" in shown
+
+
+def test_an_exercise_that_was_not_written_is_not_taken_apart():
+    exercise = an_exercise(a_test(Verdict.MISSING, message="Some reason."), a_test(Verdict.MISSING), score=0.0)
+    for shown in (
+        words(summary_html(exercise)),
+        summary_text(exercise),
+        words(page(a_report(exercise), MANIFEST, GRADED, None)),
+    ):
+        assert "there is nothing to grade yet" in shown
+        assert "Some reason." not in shown
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_words_and_a_symbol(verdict):
+    exercise = an_exercise(a_test(verdict), verdict=verdict, score=0.0)
+    for shown in (words(summary_html(exercise)), summary_text(exercise)):
+        assert MEANING[verdict] in shown
+        assert re.search("[✓✗○◐!]", shown)
+    assert MEANING[verdict] in words(page(a_report(exercise, verdict=verdict), MANIFEST, GRADED, None))
+
+
+def test_a_file_that_could_not_be_read_is_explained_without_exercises():
+    report = a_report(score=0.0, verdict=Verdict.UNREADABLE, remarks=("The file ends in the middle.",))
+    shown = words(page(report, MANIFEST, GRADED, None))
+    assert "The file could not be read as a notebook." in shown
+    assert "The file ends in the middle." in shown
+
+
+def test_a_page_is_complete_in_itself():
+    html = page(a_report(an_exercise(WRONG), output="hello"), MANIFEST, GRADED, None)
+    tags = Page(html).tags
+    assert not {tag for tag, _ in tags} & {"script", "img", "link", "iframe", "object", "form"}
+    assert not re.search(r"https?:|url\(|@import|\bon\w+=", html)
+    assert [attrs["href"] for tag, attrs in tags if tag == "a"] == ["#exercise-1"]
+    assert "default-src 'none'" in html
+    assert "prefers-color-scheme:dark" in html
+    assert "@media print" in html
+
+
+def test_nothing_from_a_student_becomes_markup_or_leaves_utf8():
+    exercise = an_exercise(
+        a_test(Verdict.ERROR, name=f"test_{HOSTILE}", message=HOSTILE, detail=HOSTILE),
+        title=HOSTILE,
+        remarks=(HOSTILE,),
+    )
+    report = a_report(exercise, student=HOSTILE, output=HOSTILE, remarks=(HOSTILE,), key=HOSTILE, assignment=HOSTILE)
+    for shown in (page(report, MANIFEST, GRADED, HOSTILE), summary_html(exercise)):
+        parsed = Page(shown)
+        assert not {tag for tag, _ in parsed.tags} & {"script", "img"}
+        assert "<script>alert(1)</script>" in parsed.text
+        assert not any(name.startswith("on") for _, attrs in parsed.tags for name in attrs)
+    for shown in (page(report, MANIFEST, GRADED, HOSTILE), summary_html(exercise), summary_text(exercise)):
+        shown.encode("utf-8")
+        assert not re.search("[\x00\x07\x1b\u202e\ud800]", shown)
+
+
+def test_what_a_notebook_printed_is_clipped():
+    html = page(a_report(an_exercise(WRONG), output="x" * 1_000_000), MANIFEST, GRADED, None)
+    assert len(html) < 40_000
+    assert "more characters" in html
+
+
+def test_the_fragment_brings_its_looks_along():
+    tags = Page(summary_html(an_exercise(a_test(), WRONG))).tags
+    assert not {tag for tag, _ in tags} & {"style", "link", "script"}
+    assert not any("class" in attrs for _, attrs in tags)
+
+
+def test_the_plain_summary_has_all_that_the_fragment_has():
+    exercise = an_exercise(a_test(), WRONG, a_test(Verdict.LOOPS, gate=True, points=0.0), remarks=("Cut short.",))
+    squeezed = summary_text(exercise).replace("`", "")
+    for said in (
+        "The layer",
+        "3 of 6 points",
+        "Stride moves",
+        "along both axes.",
+        "64% of the values differ",
+        "Cut short.",
+    ):
+        assert said in squeezed
+        assert said in words(summary_html(exercise))

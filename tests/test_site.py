@@ -1,0 +1,241 @@
+"""The built site, opened from disk in a browser that has no network."""
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "_build" / "html"
+PAGES = ["book/index", "book/01-convolution/receptive-fields", "book/04-segmentation/upsampling", "book/bibliography"]
+CHAPTERS = PAGES[1:3]
+FIELDS = CHAPTERS[0]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+pytestmark = [pytest.mark.site, pytest.mark.browser]
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The built site; built first when it is missing or older than what it is built from."""
+    sources = [ROOT / "_config.yml", ROOT / "_toc.yml", *(ROOT / "book").rglob("*")]
+    newest = max(path.stat().st_mtime for path in sources if path.is_file() and "__pycache__" not in path.parts)
+    with FileLock(ROOT / ".site.lock"):
+        index = SITE / "searchindex.js"
+        if not index.exists() or index.stat().st_mtime < newest:
+            built = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True)
+            assert built.returncode == 0, built.stdout + built.stderr
+    return SITE
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Opens pages of the site offline; at the end nothing may have been asked of the network, failed or complained."""
+    contexts, complaints = [], []
+
+    def open_page(name, viewport=DESK, theme="light", query="", **options):
+        context = browser.new_context(viewport=viewport, color_scheme=theme, offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: r.url.startswith(("file:", "blob:", "data:")) or complaints.append(r.url))
+        page.on("requestfailed", lambda r: complaints.append(f"failed: {r.url}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"{m.type}: {m.text}"))
+        page.goto(f"{(site / name).with_suffix('.html').as_uri()}{query}", wait_until="load")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def wait_for_mathematics(page):
+    page.wait_for_function("!window.MathJax || MathJax.startup?.promise && MathJax.startup.promise.then(() => true)")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_loads_without_network_complaint_or_sideways_scrolling(visit, name, viewport, theme):
+    page = visit(name, viewport, theme)
+    wait_for_mathematics(page)
+    page.wait_for_timeout(300)
+    assert page.locator("article h1").is_visible()
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def test_no_page_or_style_sheet_names_a_file_on_another_machine(site):
+    loads = re.compile(
+        r"""<(?:script|img|iframe|source|audio|video)\b[^>]*\bsrc=["'](?:https?:)?//[^"']+"""
+        r"""|<link\b(?![^>]*rel=["'](?:canonical|author))[^>]*\bhref=["'](?:https?:)?//[^"']+"""
+        r"""|(?:@import\s+|url\()["']?(?:https?:)?//[^"')]+"""
+    )
+    found = [
+        (path.relative_to(site).as_posix(), match)
+        for ending in ("*.html", "*.css")
+        for path in site.rglob(ending)
+        for match in loads.findall(path.read_text())
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_mathematics_is_typeset(visit, name):
+    page = visit(name)
+    page.wait_for_selector("mjx-container")
+    wait_for_mathematics(page)
+    formulas, typeset, broken = page.evaluate(
+        """() => [".math", "mjx-container", "mjx-container [data-mjx-error], mjx-merror"]
+            .map((selector) => document.querySelectorAll(selector).length)"""
+    )
+    assert typeset >= formulas > 20
+    assert broken == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_id_is_used_once_and_every_figure_says_what_it_shows(visit, name):
+    page = visit(name)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((element) => element.id)")
+    # The theme keeps one search field for each place where it may stand, all with the same ids.
+    assert [i for i, n in Counter(ids).items() if n > 1 and "search" not in i and "dialog" not in i] == []
+    labels = page.eval_on_selector_all(
+        ".pw-figure svg", "all => all.map((svg) => [svg.getAttribute('role'), svg.getAttribute('aria-label')])"
+    )
+    assert all(role == "img" and len(label) > 30 for role, label in labels)
+    assert len(labels) >= (3 if name in CHAPTERS else 0)
+
+
+def test_a_figure_follows_the_theme_switch(visit):
+    page = visit(FIELDS)
+    ink = "getComputedStyle(document.querySelector('.pw-figure svg text')).fill"
+    light = page.evaluate(ink)
+    button = page.locator(".theme-switch-button:visible")
+    for _ in range(3):
+        button.click()
+        if page.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(ink) != light
+
+
+def test_the_search_finds_a_chapter_from_disk(visit):
+    page = visit("search", query="?q=dilation")
+    page.wait_for_selector("#search-results li a")
+    assert "Receptive fields" in page.locator("#search-results").inner_text()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_answers_fold_out(visit, name):
+    page = visit(name)
+    answers = page.locator(".admonition.check details")
+    assert 2 <= answers.count() <= 6
+    answers.first.locator("summary").click()
+    assert answers.first.locator(".sd-summary-content").is_visible()
+
+
+# The receptive-field explorer
+
+
+@pytest.fixture
+def explore(visit):
+    def open_explorer(**options):
+        page = visit(FIELDS, **options)
+        explorer = page.locator(".pw-explorer")
+        explorer.locator(".pw-rf-map").wait_for()
+        explorer.scroll_into_view_if_needed()
+        return page, explorer
+
+    return open_explorer
+
+
+def said(explorer):
+    return explorer.locator(".pw-rf-say").inner_text()
+
+
+def point_at(page, explorer, row, column, units):
+    box = explorer.locator(".pw-rf-map").bounding_box()
+    return box["x"] + (column + 0.5) / units * box["width"], box["y"] + (row + 0.5) / units * box["height"]
+
+
+def test_the_mouse_chooses_a_unit_and_the_field_is_told(explore):
+    page, explorer = explore()
+    page.mouse.move(*point_at(page, explorer, 0, 5, units=6))
+    assert said(explorer).startswith(
+        "Unit (0, 5) of pool5 has a field of 195×195 pixels: rows -64 to 130, columns 96 to 290."
+    )
+    assert "padding" in said(explorer)
+
+
+def test_the_keyboard_chooses_units_and_layers(explore):
+    page, explorer = explore()
+    explorer.locator(".pw-rf-map").focus()
+    before = page.evaluate("scrollY")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    assert said(explorer).startswith("Unit (2, 2) of pool5 ")
+    page.keyboard.press("PageUp")
+    assert " of conv5 has a field of 163×163 pixels" in said(explorer)
+    assert page.evaluate("scrollY") == before
+    assert explorer.locator("tr.pw-rf-here").inner_text().startswith("conv5")
+
+
+def test_every_control_can_be_reached_with_tab(explore):
+    page, explorer = explore()
+    explorer.locator("select").focus()
+    reached = set()
+    for _ in range(60):
+        reached.add(page.evaluate("document.activeElement.closest('.pw-explorer') && document.activeElement.tagName"))
+        page.keyboard.press("Tab")
+    assert {"SELECT", "INPUT", "BUTTON", "svg"} <= reached
+
+
+def test_a_tap_chooses_a_unit_on_a_phone(explore):
+    page, explorer = explore(viewport=PHONE, has_touch=True, is_mobile=True)
+    explorer.locator(".pw-rf-map").scroll_into_view_if_needed()
+    page.touchscreen.tap(*point_at(page, explorer, 1, 4, units=6))
+    assert said(explorer).startswith("Unit (1, 4) of pool5 ")
+
+
+def test_an_edited_window_changes_the_table_and_the_field(explore):
+    page, explorer = explore()
+    explorer.locator("select").select_option("three 3×3")
+    assert "has a field of 7×7 pixels" in said(explorer)
+    page.get_by_label("dilation of conv3").fill("2")
+    assert "has a field of 9×9 pixels" in said(explorer)
+    last = explorer.locator("tbody tr").last.locator(".pw-rf-number").all_inner_texts()
+    assert last == ["13", "9", "1", "1"]
+    assert explorer.locator("select").input_value() == ""
+
+
+def test_holes_are_drawn_and_told(explore):
+    _, explorer = explore()
+    explorer.locator("select").select_option("dilated 2, 2, 2")
+    assert "reads 49 of those 169 positions; the rest are holes" in said(explorer)
+    runs = explorer.locator(".pw-rf-seen").get_attribute("d").count("M")
+    assert runs == 49
+
+
+def test_layers_come_and_go(explore):
+    page, explorer = explore()
+    explorer.locator("select").select_option("three 3×3")
+    page.get_by_role("button", name="Add a layer").click()
+    assert "has a field of 9×9 pixels" in said(explorer)
+    for _ in range(3):
+        explorer.locator(".pw-rf-remove").first.click()
+    assert "has a field of 3×3 pixels" in said(explorer)
+    assert explorer.locator(".pw-rf-remove").is_disabled()
+
+
+def test_a_window_that_does_not_fit_is_told_and_can_be_mended(explore):
+    page, explorer = explore()
+    explorer.locator("select").select_option("three 3×3")
+    page.get_by_label("dilation of conv2").fill("9")
+    assert "does not fit" in said(explorer)
+    page.get_by_label("dilation of conv2").fill("1")
+    assert "has a field of 7×7 pixels" in said(explorer)

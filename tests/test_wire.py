@@ -1,0 +1,152 @@
+"""What crosses the wall: plain values, whole and unchanged, and nothing else."""
+
+import json
+import pickle
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograder.jail import wire
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+def across(value, **options):
+    """``value`` as it arrives after a trip through bytes."""
+    tree, tensors = wire.encode(value, **options)
+    frame = wire.pack({"value": tree}, tensors)
+    at = 0
+
+    def read(count):
+        nonlocal at
+        at += count
+        return frame[at - count : at]
+
+    header, out = wire.read_frame(read)
+    return wire.decode(header["value"], out, (lambda number: number) if options.get("strided") else None)
+
+
+@settings(deadline=None)
+@given(plain)
+def test_plain_values_arrive_as_they_left(value):
+    assert across(value) == value
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4)])
+def test_tensors_keep_shape_dtype_and_values(dtype, shape):
+    value = (torch.rand(shape) * 5).to(dtype)
+    got = across([value, value])
+    for tensor in got:
+        assert tensor.dtype == dtype and tensor.shape == value.shape and torch.equal(tensor, value)
+
+
+def test_memory_layout_goes_in_on_request():
+    value = torch.arange(24.0).reshape(2, 3, 4).transpose(0, 2)[::2]
+    got = across(value, strided=True)
+    assert got.stride() == value.stride() and torch.equal(got, value)
+
+
+def test_nan_and_infinity_arrive():
+    got = across([float("inf"), torch.tensor([float("nan")])])
+    assert got[0] == float("inf") and torch.isnan(got[1]).all()
+
+
+def test_numpy_arrays_and_scalars_arrive_as_such():
+    got = across([np.arange(6).reshape(2, 3)[:, ::2], np.float64(0.5), np.int32(3)])
+    assert isinstance(got[0], np.ndarray) and got[0].tolist() == [[0, 2], [3, 5]]
+    assert got[1:] == [0.5, 3] and type(got[2]) is int
+
+
+def test_named_tuples_become_plain_ones():
+    assert across(namedtuple("Pair", "a b")(1, 2)) == (1, 2)
+
+
+class Liar:
+    def __eq__(self, other):
+        return True
+
+    def __reduce__(self):
+        return (print, ("unpickled",))
+
+
+class LyingTensor(torch.Tensor):
+    pass
+
+
+class LyingFloat(float):
+    pass
+
+
+@pytest.mark.parametrize("value", [Liar(), LyingTensor(), LyingFloat(1.0), torch.nn.Linear(1, 1), lambda: 1, {1}, b"x"])
+def test_anything_else_stays_inside_behind_a_handle(value):
+    kept = []
+    tree, tensors = wire.encode([value], keep=lambda v: kept.append(v) or 7)
+    assert tensors == {} and kept == [value]
+    assert wire.decode(tree, {}) == [wire.Handle(7, type(value).__name__)]
+    with pytest.raises(wire.WireError):
+        wire.encode(value)
+
+
+json_trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["tensor", "array", "list", "tuple", "dict", "handle", "type", "x"]), inner)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None)
+@given(json_trees)
+def test_a_hostile_tree_gives_a_plain_value_or_a_wire_error(tree):
+    try:
+        value = wire.decode(tree, {"0": torch.ones(2)})
+    except wire.WireError:
+        return
+    assert type(value) in (type(None), bool, int, float, str, list, tuple, dict, torch.Tensor, np.ndarray, wire.Handle)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_hostile_bytes_give_a_frame_or_a_wire_error(text, numbers):
+    try:
+        header, tensors = wire.unpack(text, numbers)
+    except wire.WireError:
+        return
+    assert isinstance(header, dict) and all(isinstance(t, torch.Tensor) for t in tensors.values())
+
+
+@pytest.mark.parametrize(
+    "text", [b"[1]", b"null", b'{"a":' * 5000, b"\xff\xfe", json.dumps({"x": 1}).encode()[:-1], pickle.dumps({"a": 1})]
+)
+def test_a_header_that_is_not_an_object_is_refused(text):
+    with pytest.raises(wire.WireError):
+        wire.unpack(text, b"")
+
+
+def test_a_lying_length_is_refused_before_anything_is_read():
+    with pytest.raises(wire.WireError):
+        wire.lengths(wire.PREFIX.pack(wire.HEADER_LIMIT + 1, 0))
+    with pytest.raises(wire.WireError):
+        wire.lengths(wire.PREFIX.pack(10, 1 << 62))
+
+
+def test_a_value_nested_without_end_is_refused():
+    value = []
+    value.append(value)
+    with pytest.raises(wire.WireError):
+        wire.encode(value)
