@@ -44,32 +44,33 @@ def perform(
 ) -> Outcome:
     """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on."""
     if mode is Mode.WORK:
-        function(*args, **kwargs)  # the first call may import, compile or fill caches, which is no loop
+        for _ in range(2):  # early calls may import, compile or fill caches, which is no loop
+            function(*args, **kwargs)
         done = work.measure(lambda: function(*args, **kwargs))
         return Outcome(operators=done.operators, work=done)
     if mode is Mode.GRADIENTS:
-        value, used = work.operators(lambda: vector_jacobian(function, args, kwargs, upstream))
-        return Outcome(value=value, operators=used)
+        return vector_jacobian(function, args, kwargs, upstream)
     value, used = work.operators(lambda: function(*args, **kwargs))
     return Outcome(value=value, operators=used, arguments=tuple(args) if mode is Mode.ECHO else ())
 
 
 def vector_jacobian(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], upstream: torch.Tensor
-) -> tuple[torch.Tensor | None, ...]:
-    """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``.
+) -> Outcome:
+    """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd.
 
-    Returns one tensor a floating-point argument, or None where the result does not depend on it.
+    The value is one tensor a floating-point argument, or None where the result does not depend on it; the operators are
+    those of the call alone, not of the way back.
     """
     args = [
         a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
         for a in args
     ]
     leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
-    out = function(*args, **kwargs)
+    out, used = work.operators(lambda: function(*args, **kwargs))
     if not isinstance(out, torch.Tensor) or not out.requires_grad:
-        return tuple(None for _ in leaves)
-    return torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True)
+        return Outcome(tuple(None for _ in leaves), operators=used)
+    return Outcome(torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True), operators=used)
 
 
 def student_line(error: BaseException) -> str:

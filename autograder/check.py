@@ -442,7 +442,7 @@ def _failed_line(error: BaseException | None, suite: Path) -> int | None:
         for entry in traceback.extract_tb(error.__traceback__ if error is not None else None)
         if entry.filename == str(suite)
     ]
-    return lines[-1] if lines else None
+    return lines[0] if lines else None  # the test's own line; those after it are in the suite's helpers
 
 
 # --- as HTML ---------------------------------------------------------------------------------------------------------
@@ -470,7 +470,7 @@ def _html(result: CheckResult) -> str:
     role, symbol, headline = _headline(result)
     title = clean(result.title or result.exercise)
     parts = [
-        f'<div class="pw-head"><span><span class="pw-{role}" aria-hidden="true">{symbol}</span> <b>{title}</b></span>'
+        f'<div class="pw-head"><span><span class="pw-{role}" aria-hidden="true">{symbol}</span> <b>{title}</b></span> '
         f'<span class="pw-{role}">{prose(headline)}</span></div>'
     ]
     if result.problem or not result.attempted:
@@ -542,8 +542,9 @@ def _evidence_html(evidence: Evidence) -> str:
                 f" The first is at <code>[{', '.join(map(str, evidence.index))}]</code>:</p>"
             )
         parts.append(
-            f'<dl class="pw-versus"><dt>expected</dt><dd><code>{clean(evidence.expected)}</code></dd>'
-            f"<dt>got</dt><dd><code>{clean(evidence.got)}</code></dd></dl>"
+            # Spans, as notebooks' style sheets have ideas of their own about definition lists.
+            f'<div class="pw-versus"><span>expected</span><div><code>{clean(evidence.expected)}</code></div>'
+            f"<span>got</span><div><code>{clean(evidence.got)}</code></div></div>"
         )
     if evidence.slice is not None:
         parts.append(render.pictures(evidence.slice))

@@ -188,12 +188,8 @@ def _grade_exercise(
     name: str, assignment: Assignment, submission: Submission, session: Session, seed: int
 ) -> ExerciseResult:
     exercise = assignment.exercises[name]
-    sources = [
-        cell.source
-        for cell in submission.cells
-        if cell.kind == "code" and (cell.defines(name) or not any(map(cell.defines, assignment.exercises)))
-    ]
-    findings = policy.inspect_source(sources, exercise.forbidden_names)
+    cells = _cells_behind(name, assignment, submission)
+    findings = policy.inspect_source([cell.source for cell in cells], exercise.forbidden_names)
     try:
         plugin = run_suite(assignment.suite(name), JailedStudent(session, exercise.forbidden_operators), seed)
     except SuiteError as error:
@@ -202,8 +198,8 @@ def _grade_exercise(
     if broken:
         raise GradingError(f"{assignment.name}: {name}: {broken[0].name}: {broken[0].detail}")
     tests = list(plugin.results)
-    if reasons := _broken_rules(findings):
-        tests = [_refused(test, reasons[0]) if test.verdict is Verdict.PASSED else test for test in tests]
+    if broken_rule := _broken_rule(findings, [cell.defines(name) for cell in cells]):
+        tests = [_refused(test, broken_rule) if test.verdict is Verdict.PASSED else test for test in tests]
     return ExerciseResult(
         name=name,
         title=exercise.title,
@@ -215,8 +211,27 @@ def _grade_exercise(
     )
 
 
-def _broken_rules(findings: list[policy.Finding]) -> list[str]:
-    return [f.text for f in findings if f.kind in ("call", "interpreter")]
+def _cells_behind(name: str, assignment: Assignment, submission: Submission) -> list[SubmittedCell]:
+    """The cells that may have a part in an exercise: those that define it, and those that define no other."""
+    others = [other for other in assignment.exercises if other != name]
+    code = [cell for cell in submission.cells if cell.kind == "code"]
+    return [cell for cell in code if cell.defines(name) or not any(map(cell.defines, others))]
+
+
+def _broken_rule(findings: list[policy.Finding], defining: list[bool]) -> str:
+    """What the source says that it may not, in words; empty when it keeps the rules.
+
+    A student may well compare with a forbidden function in a cell beside the solution, so a forbidden name counts in
+    functions and classes, and at the top of a cell that defines the exercise. To import something is not to use it.
+    """
+    for found in findings:
+        if found.text.lstrip().startswith(("import ", "from ")):
+            continue
+        if found.kind == "interpreter":
+            return f"it uses {found.name}, which reaches into the measurement of its work: {found.text.strip()}"
+        if found.kind == "call" and (found.scope or defining[found.cell]):
+            return f"it uses {found.name}, which this exercise asks you to do without: {found.text.strip()}"
+    return ""
 
 
 def _refused(test: TestResult, reason: str) -> TestResult:
@@ -225,7 +240,7 @@ def _refused(test: TestResult, reason: str) -> TestResult:
 
 def _hints(findings: list[policy.Finding], plugin: SuitePlugin) -> Iterator[str]:
     if any(test.verdict is Verdict.LOOPS for test in plugin.results):
-        yield from dict.fromkeys(f.text for f in findings if f.kind == "loop")
+        yield from dict.fromkeys(f"a loop may be here: {f.text.strip()}" for f in findings if f.kind == "loop")
 
 
 def cells_to_run(assignment: Assignment, submission: Submission) -> list[SubmittedCell]:

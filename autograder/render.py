@@ -94,9 +94,8 @@ PARTS = """
 .pw .pw-counts td.pw-stretch{width:60%;padding:.16em 0;text-align:left}
 .pw .pw-counts .pw-stretch i{display:block;height:9px;border-radius:2px;background:currentColor;min-width:2px;
  opacity:.8}
-.pw dl.pw-versus{display:grid;grid-template-columns:max-content 1fr;gap:.1em .9em;margin:.4em 0}
-.pw .pw-versus dt{color:var(--pw-soft);font-weight:400;margin:0}
-.pw .pw-versus dd{margin:0}
+.pw-versus{display:grid;grid-template-columns:max-content 1fr;gap:.1em .9em;margin:.4em 0}
+.pw-versus>span{color:var(--pw-soft)}
 .pw-clue{border-left:3px solid var(--pw-part);padding:.1em 0 .1em .7em;margin:.5em 0}
 .pw-key{display:inline-block;width:.75em;height:.75em;border-radius:2px;vertical-align:-.03em;margin:0 .25em 0 .5em}
 """.replace("\n ", "").strip()
@@ -221,8 +220,7 @@ def growth(measured: Measurement) -> str:
     if not work.grows(works):
         return "The work hardly changes with the size: nothing loops over the input."
     name, counts = max(columns, key=lambda column: column[1][-1] / max(1, column[1][0]))
-    times = counts[-1] / max(1, counts[0])
-    sentence = f"From size {sizes[0]} to size {sizes[-1]} the {name} grow {times:.1f}-fold"
+    sentence = f"From size {sizes[0]} to size {sizes[-1]} the {name} grow from {counts[0]:,} to {counts[-1]:,}"
     power = _power(sizes, counts)
     return f"{sentence}{f', {_NESTED[power]}' if power else ''}. Code without a loop takes as many at every size."
 
@@ -289,12 +287,11 @@ def pictures(where: Slice) -> str:
         note += ", the slice with the most differences"
     if pooled:
         note += "; each square stands for several entries"
-    keys = (
-        f"{note}.{_key(LESS)}negative, too small{_key(MORE)}positive, too large"
-        + (f"{_key(NAN)}not a number" if np.isnan(got).any() or np.isnan(expected).any() else "")
-        + "; blank on the right: equal. The frame marks the first difference here."
-    )
-    return f'<div class="pw-pictures">{"".join(panels)}</div><p class="pw-soft" style="font-size:.86em">{keys}</p>'
+    keys = [_key(LESS, "negative, too small"), _key(MORE, "positive, too large")]
+    if np.isnan(got).any() or np.isnan(expected).any():
+        keys.append(_key(NAN, "not a number"))
+    legend = f"{note}. {', '.join(keys)}; blank on the right: equal. The frame marks the first difference here."
+    return f'<div class="pw-pictures">{"".join(panels)}</div><p class="pw-soft" style="font-size:.86em">{legend}</p>'
 
 
 def _largest(values: np.ndarray) -> float:
@@ -302,8 +299,8 @@ def _largest(values: np.ndarray) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def _key(colour: tuple[int, int, int]) -> str:
-    return f'<span class="pw-key" style="background:rgb{colour}"></span>'
+def _key(colour: tuple[int, int, int], words: str) -> str:
+    return f'<span style="white-space:nowrap"><span class="pw-key" style="background:rgb{colour}"></span>{words}</span>'
 
 
 def _panel(name: str, values: np.ndarray, scale: float, first: tuple[int, int], differ: np.ndarray | None) -> str:
@@ -340,7 +337,7 @@ def _panel(name: str, values: np.ndarray, scale: float, first: tuple[int, int], 
         'stroke-opacity=".35"/>',
         '<g font-size="11" text-anchor="middle" fill="currentColor" style="font-family:ui-monospace,Menlo,monospace">',
         *(
-            f'<text x="{(c + 0.5) * box[0]:.0f}" y="{(r + 0.5) * box[1] + 4:.0f}">{text}</text>'
+            f'<text x="{(c + 0.5) * box[0]:.0f}" y="{(r + 0.5) * box[1] + 4:.0f}">{text}</text> '
             for r, row in enumerate(texts)
             for c, text in enumerate(row)
             if text

@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from types import FrameType
 from typing import Any
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # Bound here so that code which later patches the modules does not change what the counter calls.
@@ -25,7 +26,10 @@ _settrace, _gettrace = sys.settrace, sys.gettrace
 
 @dataclass(frozen=True)
 class Work:
-    """The work of one call: interpreter opcodes and dispatched operators, by name (``aten::convolution``)."""
+    """The work of one call: interpreter opcodes, and dispatched operators by name (``aten::convolution``).
+
+    A run of autograd's engine counts as the operator ``autograd::backward``.
+    """
 
     opcodes: int
     operators: dict[str, int] = field(default_factory=dict)
@@ -52,6 +56,21 @@ class _Operators(TorchDispatchMode):
     ) -> Any:
         self.seen[func._schema.name] += 1
         return func(*args, **(kwargs or {}))
+
+    def __enter__(self) -> Any:
+        # The way back through a view dispatches no operator of its own, so runs of autograd's engine are counted too.
+        self._engine = torch.autograd._engine_run_backward
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.seen["autograd::backward"] += 1
+            return self._engine(*args, **kwargs)
+
+        torch.autograd._engine_run_backward = counted
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        torch.autograd._engine_run_backward = self._engine
+        return super().__exit__(*error)
 
 
 def operators(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:
@@ -97,7 +116,9 @@ def grows(works: Sequence[Work]) -> bool:
     Counts are exact, so even one opcode more at each size is a loop. A single step is not: code may take another branch
     for a larger input, which changes the count once and by little (40 opcodes and 2 operators are let pass).
     """
-    for counts, step in (([w.opcodes for w in works], 40), ([w.dispatched for w in works], 2)):
+    names = set().union(*(w.operators for w in works))
+    every = [([w.operators.get(name, 0) for w in works], 2) for name in names]
+    for counts, step in [([w.opcodes for w in works], 40), ([w.dispatched for w in works], 2), *every]:
         pairs = list(itertools.pairwise(counts))
         always = all(a < b for a, b in pairs)
         if always or (all(a <= b for a, b in pairs) and counts[-1] - counts[0] > step):

@@ -29,7 +29,7 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
-        "doNotDisturb": True,
+        "doNotDisturbMode": True,
     },
 }
 
@@ -110,7 +110,8 @@ def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"JupyterLab did not come up; it said:\n{server.log.read_text()[-4000:]}")
 
 
-def open_page(browser: Any, server: Server, **options: Any) -> Page:
+@contextmanager
+def open_page(browser: Any, server: Server, **options: Any) -> Iterator[Page]:
     """A page of its own that reaches ``server`` and nothing else, patient enough for a slow machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
@@ -121,20 +122,40 @@ def open_page(browser: Any, server: Server, **options: Any) -> Page:
         else:
             route.abort()
 
-    context.route("http*://**", only_here)
+    context.route(re.compile("^https?:"), only_here)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
-    return page
+    yield page
+    context.close()
 
 
 @dataclass
 class Notebook:
-    """A notebook open in JupyterLab. ``complaints`` gathers what the page says on its console of errors."""
+    """A notebook open in JupyterLab. ``complaints`` gathers the errors and warnings that the browser logs."""
 
     page: Page
-    file: Path
+    saved: dict[str, Any] = field(default_factory=dict)  # the file's content when it was last opened or saved
     complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, page: Page, server: Server, path: str) -> Notebook:
+        """Open the notebook at ``path`` below the server's folder, and wait until its cells and its kernel are there.
+
+        A cell that is run before its kernel is there makes JupyterLab ask which kernel to take.
+        """
+        notebook = cls(page, server.get(f"api/contents/{path}")["content"])
+
+        def listen(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                notebook.complaints.append(f"{message.type}: {message.text}")
+
+        page.on("console", listen)
+        page.on("pageerror", lambda error: notebook.complaints.append(str(error)))
+        page.goto(server.at(f"lab/tree/{path}"))
+        expect(notebook.code_cells).to_have_count(sum(cell["cell_type"] == "code" for cell in notebook.saved["cells"]))
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+        return notebook
 
     @property
     def code_cells(self) -> Locator:
@@ -152,11 +173,6 @@ class Notebook:
                 has=self.page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True)
             )
             entry.click()
-
-    def ready(self) -> None:
-        """Wait until the kernel is there: JupyterLab asks which one to take if a cell is run before."""
-        indicator = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator")
-        expect(indicator).to_have_attribute("data-status", "idle")
 
     def run_all(self) -> None:
         """Run > Run All Cells, and wait until every one is done."""
@@ -185,12 +201,13 @@ class Notebook:
         expect(prompt).to_have_text(DONE)
         return cell.locator(".jp-OutputArea-output")
 
-    def save(self) -> dict[str, Any]:
-        """Save with the keyboard and return the file's content."""
-        with self.page.expect_response(lambda r: r.request.method == "PUT" and "/api/contents/" in r.url) as saved:
+    def save(self) -> None:
+        """Save with the keyboard, and keep what was sent to the file as ``saved``."""
+        with self.page.expect_request(lambda r: r.method == "PUT" and "/api/contents/" in r.url) as sent:
             self.page.keyboard.press("ControlOrMeta+S")
-        assert saved.value.ok, f"saving failed: {saved.value.status}"
-        return json.loads(self.file.read_text())
+        answer = sent.value.response()
+        assert answer is not None and answer.ok, "the notebook could not be saved"
+        self.saved = sent.value.post_data_json["content"]
 
     def theme(self, name: str) -> None:
         """Settings > Theme > ``name``."""

@@ -143,6 +143,17 @@ def test_a_wrong_value_is_shown_with_its_reason_its_place_and_a_picture(run):
     assert "...+.\n" in repr(result)
 
 
+def test_the_failing_line_is_the_tests_own_also_where_a_helper_compares(run, folder):
+    suite = (
+        "def compare(got):\n    assert got == 4\n\n"
+        "def test_four(student):\n    'Four.'\n    compare(student.double(1))\n"
+    )
+    (folder / "tests" / "test_double.py").write_text(suite)
+    for shown in both(run("def double(x):\n    return 3\n")):
+        assert "compare(student.double(1))" in shown
+        assert "assert 3 == 4" in shown
+
+
 def test_an_error_is_shown_with_the_students_line(run):
     result = run("def helper(x):\n    return x.nothing\n\ndef double(x):\n    return helper(x)\n")
     assert result.by_name["test_values"].verdict is Verdict.ERROR
@@ -419,7 +430,8 @@ def test_arrays_of_every_rank_and_dtype_can_be_explained_and_drawn(shape, dtype)
     ("counts", "words"),
     [
         ([100, 100, 100], "nothing loops"),
-        ([100, 102, 104], "nothing loops"),
+        ([100, 100, 120], "nothing loops"),
+        ([100, 106, 114], "from 100 to 114, in step with the size, as one loop does"),
         ([600, 900, 1300], "as one loop does"),
         ([3600, 8100, 16900], "as two nested loops do"),
         ([21600, 72900, 219700], "as three nested loops do"),

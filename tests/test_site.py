@@ -148,7 +148,8 @@ def explore(visit):
         page = visit(FIELDS, **options)
         explorer = page.locator(".pw-explorer")
         explorer.locator(".pw-rf-map").wait_for()
-        explorer.scroll_into_view_if_needed()
+        wait_for_mathematics(page)  # formulas above move the explorer when they are set
+        explorer.locator(".pw-rf-map").scroll_into_view_if_needed()
         return page, explorer
 
     return open_explorer
@@ -197,7 +198,6 @@ def test_every_control_can_be_reached_with_tab(explore):
 
 def test_a_tap_chooses_a_unit_on_a_phone(explore):
     page, explorer = explore(viewport=PHONE, has_touch=True, is_mobile=True)
-    explorer.locator(".pw-rf-map").scroll_into_view_if_needed()
     page.touchscreen.tap(*point_at(page, explorer, 1, 4, units=6))
     assert said(explorer).startswith("Unit (1, 4) of pool5 ")
 

@@ -140,6 +140,13 @@ def test_switching_the_counter_off_is_noticed():
     assert not work.measure(lambda: quiet(*image(6))).intact
 
 
+def test_going_back_through_a_view_counts_as_autograd():
+    x = torch.rand(4, requires_grad=True)
+    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum().backward())
+    assert used["autograd::backward"] == 1
+    assert torch.autograd._engine_run_backward.__name__ == "_engine_run_backward"
+
+
 def test_patterns_match_operators_by_name():
     names = ["aten::convolution", "aten::add", "aten::conv2d"]
     assert work.matching(names, ["aten::*conv*"]) == ["aten::conv2d", "aten::convolution"]

@@ -36,6 +36,7 @@ BORROWED = {
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_config_value("pixelwise_library", "", "env")
+    app.add_config_value("pixelwise_static", "", "html")
     app.connect("config-inited", unplug_remote_services, priority=0)
     app.connect("config-inited", key_executions_by_library)
     app.connect("config-inited", add_static_files)
@@ -52,10 +53,8 @@ def unplug_remote_services(app: Sphinx, config: Config) -> None:
 
 
 def key_executions_by_library(app: Sphinx, config: Config) -> None:
-    digest = hashlib.sha256(importlib.metadata.version("torch").encode())
-    for source in sorted([*LIBRARY.rglob("*.py"), *LIBRARY.rglob("*.js"), *LIBRARY.rglob("*.css")]):
-        digest.update(source.relative_to(LIBRARY).as_posix().encode() + b"\0" + source.read_bytes())
-    key = digest.hexdigest()[:16]
+    sources = [path for ending in ("py", "js", "css") for path in LIBRARY.rglob(f"*.{ending}")]
+    key = content_hash(sources, salt=importlib.metadata.version("torch"))
     # Sphinx reads every page again when this value changes ("env" above); the cache then has nothing for them.
     config.pixelwise_library = key
     caches = Path(app.outdir).parent / ".jupyter_cache"
@@ -88,3 +87,12 @@ def add_static_files(app: Sphinx, config: Config) -> None:
 
     (made / "palette.css").write_text(palette.css(":root"))
     config.html_static_path.append(str(made))
+    # Sphinx copies static files only when it writes a page; with "html" above, a changed style sheet rewrites them.
+    config.pixelwise_static = content_hash([path for path in (BOOK / "_static").rglob("*") if path.is_file()])
+
+
+def content_hash(paths: list[Path], salt: str = "") -> str:
+    digest = hashlib.sha256(salt.encode())
+    for path in sorted(paths):
+        digest.update(path.relative_to(BOOK).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -135,7 +135,9 @@ def table(columns: Mapping[str, Sequence[object]]) -> Shown:
     """Return a table with one column per heading; numbers stand right, with thin spaces between thousands."""
 
     def written(value: object) -> str:
-        return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if isinstance(value, int) else str(value)
+        if isinstance(value, int):
+            return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        return f"{value:g}" if isinstance(value, float) else str(value)
 
     def cell(kind: str, value: object, numeric: bool) -> str:
         side = "right" if numeric else "left"
@@ -197,6 +199,8 @@ def _themed(svg: str, alt: str, width_px: float) -> str:
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     svg = re.sub(r"font: (\S+px) [^;\"]*", r"font-size: \1", svg)
+    # On a phone the drawing shrinks more than its lettering should: the site's style sheet enlarges this factor there.
+    svg = re.sub(r"font-size: (\S+px)", r"font-size: calc(\1 * var(--pw-lettering, 1))", svg)
     for colour, variable in _ROLES.items():
         svg = svg.replace(colour, variable)
     # Every figure on a page shares one space of ids; matplotlib starts each at figure_1.

@@ -149,6 +149,7 @@ def test_gradients(student, rng):
 def test_refuses_what_does_not_fit(student, rng):
     "Kernels with other channels than the image, or that do not fit, should raise a ValueError, never broadcast."
     x = normal(rng, 2, 3, 6, 8)
+    student.conv2d(x, normal(rng, 4, 3, 6, 8))  # fits, so refusing everything does not pass
     for shape, parameters in (
         ((4, 1, 3, 3), {}),
         ((4, 2, 3, 3), {"padding": 1}),

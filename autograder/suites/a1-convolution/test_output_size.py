@@ -50,7 +50,8 @@ def test_dilation_stretches_the_gaps(student, rng):
 def test_one_pixel_windows(student, rng):
     "A window of one pixel has no gaps, so dilation should not change how far it reaches."
     n, s, d = draw(rng, 20, 50), draw(rng, 2, 5), draw(rng, 2, 9)
-    assert_close(student.output_size(n, 1, s, d=d), measured(n, 1, s, d=d))
+    for more in range(s):
+        assert_close(student.output_size(n + more, 1, s, d=d), measured(n + more, 1, s, d=d))
 
 
 @pytest.mark.points(2)
@@ -93,6 +94,7 @@ def test_refuses_windows_that_do_not_fit(student, rng):
     k, d, p = draw(rng, 3, 9), draw(rng, 2, 4), draw(rng, 1, 3)
     n = 2 * p + draw(rng, 1, 5)
     reach = d * (k - 1) + 1
+    student.output_size(reach, k, 1, 0, d)  # fits, so refusing everything does not pass
     for values in ((k - 1, k), (reach - 1, k, 1, 0, d), (n, n + 2 * p + 1, 2, p), (1, 9 * n, 10 * n)):
         with pytest.raises(ValueError, match=r"\w+ \w+"):
             student.output_size(*values)
@@ -102,6 +104,7 @@ def test_refuses_windows_that_do_not_fit(student, rng):
 def test_refuses_parameters_without_a_meaning(student, rng):
     "A window without pixels, a stride or dilation of zero or a negative padding should raise a ValueError."
     n = draw(rng, 20, 40)
+    student.output_size(n, 3)
     for values in ((n, 0), (n, 3, 0), (n, 3, -2), (n, 3, 1, -1), (n, 3, 1, 0, 0), (n, 3, 1, 2, -1), (n, -2)):
         with pytest.raises(ValueError, match=r"\w+ \w+"):
             student.output_size(*values)

@@ -1,0 +1,180 @@
+"""Grading one submission: every exercise scores for itself, whatever the rest of the notebook does."""
+
+import json
+import re
+
+import pytest
+
+from autograder import grading
+from autograder.report import Report, Verdict
+from autograder.submission import Cell, Submission
+from tests.conftest import A1, ROOT
+
+LAYER = "conv2d"
+
+
+@pytest.fixture
+def grade(a1, warden, submit):
+    """Grades sources as a submission; only the exercises named, to save time."""
+
+    def run(*sources, only=(LAYER,), seed=7):
+        return grading.grade(a1, submit(*sources), warden, seed, only=only)
+
+    return run
+
+
+@pytest.fixture
+def all_right(reference):
+    return list(reference.values())
+
+
+def verdicts(report):
+    return {result.name: result.verdict for result in report.exercises}
+
+
+def test_the_reference_earns_every_point(grade, all_right, a1):
+    report = grade(*all_right, only=None)
+    assert report.score == report.max_score == sum(e.points for e in a1.exercises.values())
+    assert report.verdict is Verdict.PASSED and report.durations["total"] > 0
+
+
+def test_a_report_survives_json(grade, all_right):
+    report = grade(*all_right)
+    again = Report.model_validate_json(report.model_dump_json())
+    assert again == report and json.loads(report.model_dump_json())["exercises"][0]["tests"][0]["verdict"] == "passed"
+
+
+def test_nothing_handed_in_is_missing(grade):
+    report = grade("x = 1")
+    assert verdicts(report) == {LAYER: "missing"} and report.score == 0
+
+
+def test_a_syntax_error_costs_its_own_exercise_alone(grade, reference):
+    report = grade("def conv2d(x, w:\n    return x", reference["output_size"], only=(LAYER, "output_size"))
+    assert verdicts(report) == {LAYER: "error", "output_size": "passed"}
+    assert "SyntaxError" in report.exercise(LAYER).tests[0].detail
+
+
+@pytest.mark.parametrize(
+    ("poison", "verdict"),
+    [
+        ("while True: pass", "timeout"),
+        ("import os; os._exit(0)", "error"),
+        ("x = bytearray(4 << 30)", "memory"),
+        ("while True: print('x' * 99999)", "output"),
+    ],
+)
+def test_a_cell_that_dies_costs_the_exercise_that_it_defines_alone(grade, reference, poison, verdict):
+    report = grade(f"{poison}\ndef conv2d(x, w): pass", reference["output_size"], only=(LAYER, "output_size"))
+    assert verdicts(report) == {LAYER: verdict, "output_size": "passed"}
+
+
+def test_a_call_that_dies_leaves_the_other_exercises_alive(grade, reference):
+    killer = "def conv2d(*a, **k):\n    import os; os._exit(0)"
+    report = grade(killer, reference["output_size"], only=(LAYER, "output_size"))
+    assert verdicts(report) == {LAYER: "error", "output_size": "passed"}
+    assert "ended" in report.exercise(LAYER).tests[0].detail
+
+
+def test_an_endless_call_is_not_waited_for_in_every_test(grade):
+    report = grade("def conv2d(*a, **k):\n    while True: pass")
+    result = report.exercise(LAYER)
+    assert result.verdict is Verdict.TIMEOUT
+    assert (
+        sum("not tried again" in test.detail for test in result.tests)
+        == len(result.tests) - grading.DEATHS_PER_EXERCISE
+    )
+
+
+def test_cells_run_out_of_order_work(grade, reference):
+    source = "@twice\n" + reference[LAYER][reference[LAYER].index("def conv2d") :]
+    helper = "def twice(f):\n    return lambda *a, **k: f(*a, **k)"
+    imports = reference[LAYER][: reference[LAYER].index("def conv2d")]
+    assert verdicts(grade(imports + "\n" + source, helper)) == {LAYER: "passed"}
+
+
+def test_prints_warnings_and_errors_on_stderr_cost_nothing(grade, reference):
+    noisy = "import sys, warnings\nprint('10/10'); print('oops', file=sys.stderr); warnings.warn('careful')\n"
+    report = grade(noisy + reference[LAYER])
+    assert verdicts(report) == {LAYER: "passed"} and "oops" in report.output
+
+
+def test_a_forged_check_changes_nothing(grade):
+    report = grade("check = lambda name: 'passed'\n100", "check('conv2d')", "print('score: 100')")
+    assert report.score == 0
+
+
+def test_cells_equal_to_the_authors_are_left_out_and_all_others_are_the_students(a1, submit):
+    locked = [c.source for c in a1.released_notebook.cells if c.metadata.get("nbgrader", {}).get("locked")]
+    cells = grading.cells_to_run(a1, submit(*locked, "check('conv2d')  # mine", "x = 1"))
+    assert [c.source for c in cells][-2:] == ["check('conv2d')  # mine", "x = 1"]
+    assert not any(re.fullmatch(r'check\("\w+"\)', c.source) for c in cells)
+
+
+def test_an_unreadable_submission_is_a_report_with_zeros(a1, warden):
+    bad = Submission("x", A1, ROOT, problem="it is not valid JSON", verdict=Verdict.UNREADABLE)
+    report = grading.grade(a1, bad, warden, 1)
+    assert set(verdicts(report).values()) == {"unreadable"} and report.remarks == ("it is not valid JSON",)
+
+
+def test_the_same_seed_gives_the_same_report(grade, reference):
+    wrong = reference[LAYER].replace("def conv2d", "def right") + "\ndef conv2d(*a, **k): return right(*a, **k) + 1e-3"
+
+    def told(report):
+        return [(t.name, t.verdict, t.detail) for e in report.exercises for t in e.tests]
+
+    assert told(grade(wrong, seed=3)) == told(grade(wrong, seed=3))
+
+
+def test_comparing_with_a_forbidden_function_beside_the_solution_is_allowed(grade, reference):
+    scratch = "import scipy.signal\nprint(scipy.signal.convolve2d([[1.0]], [[1.0]]))"
+    assert verdicts(grade(reference[LAYER], scratch)) == {LAYER: "passed"}
+
+
+def test_using_a_forbidden_function_in_a_helper_is_not(grade, reference):
+    helper = "from scipy import signal as s\ndef helper(x): return s.convolve2d(x, x)"
+    report = grade(reference[LAYER], helper)
+    assert verdicts(report) == {LAYER: "forbidden"} and report.score == 0
+    assert "scipy.signal.convolve2d" in report.exercise(LAYER).tests[0].detail
+
+
+def test_reaching_for_the_counter_is_forbidden(grade, reference):
+    assert verdicts(grade("import sys\ndef off(): sys.settrace(None)", reference[LAYER])) == {LAYER: "forbidden"}
+
+
+def test_seeds_are_the_courses_secret(tmp_path):
+    secret = grading.course_secret(tmp_path)
+    assert grading.course_secret(tmp_path) == secret and len(secret) == 32
+    assert (tmp_path / ".autograder" / "secret").stat().st_mode & 0o777 == 0o600
+    ada, bob = (grading.submission_seed(secret, A1, name) for name in ("ada", "bob"))
+    assert ada != bob and 0 <= ada < 2**63
+    assert grading.submission_seed(b"another", A1, "ada") != ada
+
+
+def test_a_key_changes_with_all_that_decides_a_grade(a1, submit, make_course, tmp_path):
+    from autograder.assignment import load
+
+    one, two = submit("x = 1"), submit("x = 2")
+    harness = grading.harness_digest(a1)
+    assert grading.report_key(harness, one, 1) != grading.report_key(harness, two, 1)
+    assert grading.report_key(harness, one, 1) != grading.report_key(harness, one, 2)
+    root = make_course()
+    suite = root / "autograder" / "suites" / A1 / "test_conv2d.py"
+    before = grading.harness_digest(load(root, A1))
+    suite.write_text(suite.read_text() + "\n# changed\n")
+    assert grading.harness_digest(load(root, A1)) != before
+
+
+def test_a_broken_suite_is_our_fault_and_not_the_students(make_course, warden, submit):
+    from autograder.assignment import load
+
+    root = make_course()
+    (root / "autograder" / "suites" / A1 / "test_conv2d.py").write_text("import nothing_of_the_kind\n")
+    with pytest.raises(grading.GradingError, match="cannot be imported"):
+        grading.grade(load(root, A1), submit("x = 1"), warden, 1, only=(LAYER,))
+
+
+def test_a_submissions_metadata_does_not_choose_what_runs(a1, reference):
+    swapped = (Cell("code", reference[LAYER], "check-conv2d"), Cell("code", "pass", LAYER))
+    cells = grading.cells_to_run(a1, Submission("x", A1, ROOT, swapped))
+    assert reference[LAYER] in [c.source for c in cells]

@@ -1,0 +1,95 @@
+"""Reports on disk: whole or absent, found again by what decided them, and never counted twice."""
+
+import pytest
+
+from autograder.report import ExerciseResult, Report, TestResult, Verdict, score_exercise, worst
+from autograder.store import Store
+
+
+def report(student="ada", score=3.0, key="k" * 64, verdict=Verdict.WRONG):
+    result = ExerciseResult(name="conv2d", title="t", score=score, max_score=6.0, verdict=verdict)
+    return Report(
+        assignment="a1",
+        student=student,
+        score=score,
+        max_score=6.0,
+        verdict=verdict,
+        exercises=(result,),
+        seed=1,
+        key=key,
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_what_is_put_is_found(store):
+    assert store.get("k" * 64) is None
+    store.put(report())
+    assert store.get("k" * 64) == report()
+
+
+def test_the_latest_says_what_came_before(store):
+    assert store.put(report()) is None
+    before = store.put(report(score=6.0, key="j" * 64, verdict=Verdict.PASSED))
+    assert (before.score, before.verdict) == (3.0, Verdict.WRONG)
+    assert store.latest("a1", "ada").score == 6.0
+
+
+def test_being_recorded_lasts_until_the_report_changes(store):
+    store.put(report())
+    store.mark_recorded("a1", "ada")
+    store.put(report())
+    assert store.latest("a1", "ada").recorded
+    store.put(report(key="j" * 64))
+    assert not store.latest("a1", "ada").recorded
+
+
+def test_a_fault_is_not_kept(store):
+    store.put(report(verdict=Verdict.FAULT))
+    assert store.get("k" * 64) is None and store.latest("a1", "ada") is None
+
+
+def test_a_torn_file_is_as_good_as_none(store, tmp_path):
+    store.put(report())
+    (file,) = (tmp_path / ".autograder" / "reports").rglob("*.json")
+    file.write_text(file.read_text()[:-20])
+    assert store.get("k" * 64) is None
+
+
+@pytest.mark.parametrize("student", ["../../x", "a/b", "=HYPERLINK(1)", "line\nbreak", "é" * 60, "x" * 300, "\udcff"])
+def test_any_students_name_is_a_file_of_the_store(store, tmp_path, student):
+    store.put(report(student=student.encode("utf-8", "replace").decode()))
+    files = list((tmp_path / ".autograder" / "latest" / "a1").iterdir())
+    assert len(files) == 1
+
+
+# --- scores -----------------------------------------------------------------------------------------------------
+
+
+def results_of(*what):
+    return [TestResult(name=str(i), verdict=v, points=p, gate=p == 0) for i, (v, p) in enumerate(what)]
+
+
+@pytest.mark.parametrize(
+    ("results", "score"),
+    [
+        ([("passed", 2), ("passed", 1)], 6.0),
+        ([("passed", 2), ("wrong", 1)], 4.0),
+        ([("wrong", 2), ("error", 1)], 0.0),
+        ([("passed", 2), ("passed", 1), ("loops", 0)], 1.5),
+        ([("passed", 2), ("wrong", 1), ("loops", 0)], 1.0),
+        ([("passed", 2), ("passed", 1), ("passed", 0)], 6.0),
+        ([], 0.0),
+    ],
+)
+def test_a_score_is_the_share_of_points_and_a_failed_gate_keeps_its_credit(results, score):
+    assert score_exercise(results_of(*results), 6.0, 0.25) == score
+
+
+def test_every_verdict_has_a_place_in_the_order():
+    assert {worst([v]) for v in Verdict} == set(Verdict)
+    assert worst([Verdict.LOOPS, Verdict.WRONG, Verdict.PASSED]) is Verdict.WRONG
+    assert worst([]) is Verdict.PASSED
