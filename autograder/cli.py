@@ -207,7 +207,7 @@ def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: in
         TimeElapsedColumn(),
         TextColumn("{task.fields[counts]}"),
     ]
-    with Progress(*columns, console=say, transient=not say.is_terminal) as progress:
+    with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
         bar = progress.add_task("grading", total=len(submissions), counts="")
 
         def done(one: Graded) -> None:
@@ -230,7 +230,7 @@ def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> int
         if report.verdict is not Verdict.FAULT and not done:
             new.append(report)
     columns = [TextColumn("gradebook and feedback"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with Progress(*columns, console=say, transient=not say.is_terminal, disable=not new) as progress:
+    with Progress(*columns, console=say, disable=not (new and say.is_terminal)) as progress:
         bar = progress.add_task("recording", total=len(new))
         for report in new:
             try:

@@ -143,6 +143,7 @@ def test_gradients(student, rng):
 def test_refuses_windows_without_a_centre(student, rng):
     "An even window has no centre pixel, and no window has fewer than one: raise a ValueError."
     x = normal(rng, 1, 1, 12, 12)
+    student.local_contrast_norm(x, 11)  # allowed, so refusing everything does not pass
     for window in (6, 2, 0, -3):
         with pytest.raises(ValueError, match=r"\w"):
             student.local_contrast_norm(x, window)
@@ -151,6 +152,7 @@ def test_refuses_windows_without_a_centre(student, rng):
 def test_refuses_a_gaussian_without_width(student, rng):
     "A Gaussian whose sigma is zero or negative is no Gaussian: raise a ValueError."
     x = normal(rng, 1, 1, 9, 9)
+    student.local_contrast_norm(x, 5, 0.5)  # allowed, so refusing everything does not pass
     for sigma in (0.0, -1.5):
         with pytest.raises(ValueError, match=r"\w"):
             student.local_contrast_norm(x, 5, sigma)

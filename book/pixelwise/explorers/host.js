@@ -1,7 +1,7 @@
 // Runs an anywidget module on a page that has no kernel: the page holds the module's source and the widget's state.
 // Classic script, inlined by host.py, because a page opened from disk may not import files.
 (() => {
-  const here = document.currentScript.closest(".pw-explorer");
+  const here = document.currentScript.closest(".pw-page");
 
   // What a module asks of anywidget's model, kept in the page: a value that changes is told to whoever listens.
   function keep(state) {

@@ -36,7 +36,7 @@ class Explorer(anywidget.AnyWidget):
             if not name.startswith("_") and name not in hidden
         }
         return (
-            '<div class="pw-explorer">'
+            '<div class="pw-page">'
             f"<style>{self._css}</style>"
             f'<div class="pw-stage"><p>{self.described()} This explorer needs JavaScript.</p></div>'
             f'<script type="application/json" class="pw-state">{_inline(state)}</script>'

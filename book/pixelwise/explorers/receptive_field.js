@@ -150,6 +150,7 @@ function render({ model, el }) {
     element("div", { class: "pw-rf-table" }, table),
     element("p", { class: "pw-rf-help" }, "Point at a unit, tap it, or focus the map and use the arrow keys; Page Up and Page Down go through the layers."),
   );
+  el.classList.add("pw-explorer");
   el.replaceChildren(frame);
 
   for (const { name } of model.get("presets")) preset.append(element("option", { value: name }, name));
@@ -315,12 +316,24 @@ function render({ model, el }) {
     }
   }
 
+  // Scrolls only the table's own box: scrollIntoView would move the page as well.
+  let shownDepth = null;
+  function show(line) {
+    const box = table.parentElement;
+    const head = table.tHead.offsetHeight;
+    if (line.offsetTop - head < box.scrollTop) box.scrollTop = line.offsetTop - head;
+    const below = line.offsetTop + line.offsetHeight - box.clientHeight;
+    if (below > box.scrollTop) box.scrollTop = below;
+  }
+
   function drawTable() {
     const layers = model.get("layers");
     const depth = clamp(model.get("depth"), 1, Math.max(layers.length, 1));
     if (body.children.length !== layers.length) body.replaceChildren(...layers.map((_, index) => row(index)));
     const fields = receptiveFields(layers);
     let n = model.get("pixels");
+    if (depth !== shownDepth) show(body.children[depth - 1]);
+    shownDepth = depth;
     layers.forEach((layer, index) => {
       const { children } = body.children[index];
       const [radio, name] = children[0].querySelectorAll("input, span");
