@@ -21,7 +21,7 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Route, expect
 
-PATIENCE = 120_000  # milliseconds: two cores may be shared by more than these tests
+PATIENCE = 60_000  # milliseconds: two cores may be shared by more than these tests
 DONE = re.compile(r"\s*\[\d+\]:\s*")  # the prompt of a cell that has run
 DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
 # What JupyterLab asks or fetches at its first start, and what would rewrite pasted text.

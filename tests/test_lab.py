@@ -23,8 +23,8 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
     if x.shape[1] != w.shape[1]:
         raise ValueError("image and kernel disagree about channels")
-    rows = output_size(x.shape[2], w.shape[2], sh, ph, dh)
-    columns = output_size(x.shape[3], w.shape[3], sw, pw, dw)
+    rows = (x.shape[2] + 2 * ph - dh * (w.shape[2] - 1) - 1) // sh + 1
+    columns = (x.shape[3] + 2 * pw - dw * (w.shape[3] - 1) - 1) // sw + 1
     x = F.pad(x, (pw, pw, ph, ph))
     y = x.new_zeros(x.shape[0], w.shape[0], rows, columns)
     for i in range(w.shape[2]):

@@ -65,6 +65,7 @@ def release(assignment: Assignment, into: Path | None = None) -> None:
     if into is not None:
         course.config.CourseDirectory.release_directory = str(into)
         course.release_directory = str(into)
+        course.config.SaveCells.enabled = False  # the gradebook need not exist for this, and is not to change
     _convert(GenerateAssignment, course, force=True, no_database=into is not None)
     if into is None:
         set_due_date(assignment)
