@@ -23,18 +23,16 @@ from autograder.report import Verdict
 from autograder.submission import list_submissions
 
 say = Console(stderr=True, highlight=False)
+if not say.is_terminal:
+    say = Console(stderr=True, highlight=False, width=120)  # a log file has room for the table
 MARK = {Verdict.PASSED: "green", Verdict.FAULT: "magenta"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 something was found wrong, 2 it could not be done."""
-    if sys.version_info < (3, 11):
-        print(f"autograder needs Python 3.11 or newer, and this is {sys.version.split()[0]}", file=sys.stderr)
-        return 2
     parser = _parser()
     args = parser.parse_args(argv)
     try:
-        # Imported here, as nbgrader takes a second to import and some commands never need it.
         return args.run(args)
     except (AssignmentError, WallError, GradingError) as error:
         say.print(f"[red]autograder:[/red] {escape(str(error))}", soft_wrap=True)
@@ -222,28 +220,27 @@ def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> int
     """Put the reports that the gradebook lacks into it; returns how many it did not take."""
     from autograder.nbgrader import gradebook
 
-    new, failed = [], 0
-    for one in graded:
-        report = one.report
+    there = gradebook.recorded(assignment)
+    new = []
+    for report in (one.report for one in graded if one.report.verdict is not Verdict.FAULT):
         latest = grader.store.latest(assignment.name, report.student)
-        done = latest is not None and latest.recorded and gradebook.recorded(assignment, report.student)
-        if report.verdict is not Verdict.FAULT and not done:
+        if latest is None or not latest.recorded or report.student not in there:
             new.append(report)
-    columns = [TextColumn("gradebook and feedback"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with Progress(*columns, console=say, disable=not (new and say.is_terminal)) as progress:
-        bar = progress.add_task("recording", total=len(new))
-        for report in new:
-            try:
-                gradebook.record(assignment, report)
-                gradebook.write_feedback(assignment, [report])
-            except gradebook.GradebookError as error:
-                failed += 1
-                say.print(f"[red]{escape(report.student)} was not recorded:[/red] {escape(str(error))}", soft_wrap=True)
-            else:
-                grader.store.mark_recorded(assignment.name, report.student)
-            progress.advance(bar)
+    failed: dict[str, str] = {}
+    columns = [TextColumn("gradebook and feedback"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[at]}")]
+    if new:
+        with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
+            bar = progress.add_task("recording", total=2 * len(new), at="")
+            failed = gradebook.record(
+                assignment, new, lambda student: progress.update(bar, advance=1, at=escape(printable(student)))
+            )
+    for student, why in failed.items():
+        say.print(f"[red]{escape(printable(student))} was not recorded:[/red] {escape(why)}", soft_wrap=True)
+    for report in new:
+        if report.student not in failed:
+            grader.store.mark_recorded(assignment.name, report.student)
     gradebook.export(assignment.root, assignment.root / "grades.csv")
-    return failed
+    return len(failed)
 
 
 def _summary(assignment: Assignment, graded: list[Graded]) -> None:

@@ -1,7 +1,7 @@
-"""Grades many submissions: what is stored already is taken from there, the rest is shared out over this machine's cores.
+"""Grades many submissions: what is stored is taken from there, the rest is shared out over this machine's cores.
 
-Each worker is a process of its own with a warden of its own, so what breaks one is seen by the others only as work that
-they take over. A submission whose grading fails through no fault of its own is tried again, then reported as ours.
+Each worker is a process of its own with a warden of its own, so what breaks one is seen by the others only as work
+that they take over. A submission whose grading fails through no fault of its own is tried again, then reported as ours.
 """
 
 from __future__ import annotations

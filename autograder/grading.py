@@ -14,7 +14,7 @@ from typing import Any
 from autograder import policy
 from autograder.assignment import Assignment
 from autograder.calls import Mode, Outcome
-from autograder.dialect import StudentError, StudentFunction, SuiteError, SuitePlugin, run_suite, student_error
+from autograder.dialect import StudentError, StudentFunction, SuiteError, SuitePlugin, run_suite
 from autograder.jail.warden import Cell, CellDied, RemoteFunction, Warden
 from autograder.report import (
     ExerciseResult,

@@ -203,7 +203,7 @@ def _leaks(assignment: Assignment) -> Iterator[str]:
         for path in assignment.release.rglob("*")
         if path.is_file() and path.suffix in (".ipynb", ".py", ".toml", ".md", ".txt")
     }
-    secret = {line: "a solution" for line in _solution_lines(assignment)}
+    secret = dict.fromkeys(_solution_lines(assignment), "a solution")
     visible = set(_test_bodies(assignment.source / "tests"))
     for body in _test_bodies(assignment.suites):
         if body in visible:

@@ -152,7 +152,8 @@ class Notebook:
 
         page.on("console", listen)
         page.on("pageerror", lambda error: notebook.complaints.append(str(error)))
-        page.goto(server.at(f"lab/tree/{path}"))
+        # A workspace of its own, or JupyterLab would bring back what another page had open.
+        page.goto(server.at(f"lab/workspaces/{secrets.token_hex(4)}/tree/{path}"))
         expect(notebook.code_cells).to_have_count(sum(cell["cell_type"] == "code" for cell in notebook.saved["cells"]))
         expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
         return notebook

@@ -1,4 +1,4 @@
-"""The suites of `a1-convolution` tell right from wrong: tried on the reference and on every variant, without the jail."""
+"""The suites of `a1-convolution` tell right from wrong: tried on the reference and every variant, without the jail."""
 
 from __future__ import annotations
 
@@ -158,9 +158,8 @@ def test_every_test_says_one_sentence_that_gives_nothing_away(run: Run, solved, 
     results = {folder: run(folder, exercise, solved).results for folder in (HIDDEN, VISIBLE)}
     for result in results[HIDDEN] + results[VISIBLE]:
         assert re.fullmatch(r"[A-Z`][^\n]+[.]", result.message), result.name
-        assert not re.search(r"\d{2}|\d\.\d|[[(]\d", result.message.replace("32 bits", "").replace("64 bits", "")), (
-            result.name
-        )
+        numbers = re.findall(r"\d{2,}|\d\.\d|[(]\d", re.sub(r"float(32|64)|64 bits|180°", "", result.message))
+        assert numbers == [], result.name
     names = {folder: {result.name for result in found} for folder, found in results.items()}
     assert names[HIDDEN].isdisjoint(names[VISIBLE])
     assert len({result.message for result in results[HIDDEN]}) == len(results[HIDDEN])

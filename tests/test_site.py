@@ -167,7 +167,7 @@ def test_the_mouse_chooses_a_unit_and_the_field_is_told(explore):
     assert said(explorer).startswith(
         "Unit (0, 5) of pool5 has a field of 195×195 pixels: rows -64 to 130, columns 96 to 290."
     )
-    assert "padding" in said(explorer)
+    assert "It reads 17161 of those 38025 positions; 20864 lie outside the image." in said(explorer)
 
 
 def test_the_keyboard_chooses_units_and_layers(explore):
@@ -213,7 +213,7 @@ def test_an_edited_window_changes_the_table_and_the_field(explore):
 def test_holes_are_drawn_and_told(explore):
     _, explorer = explore()
     explorer.locator("select").select_option("dilated 2, 2, 2")
-    assert "reads 49 of those 169 positions; the rest are holes" in said(explorer)
+    assert "reads 49 of those 169 positions; 120 are holes between the taps." in said(explorer)
     runs = explorer.locator(".pw-rf-seen").get_attribute("d").count("M")
     assert runs == 49
 

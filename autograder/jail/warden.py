@@ -1,7 +1,7 @@
-"""Stands outside the wall: opens a cell for each submission, asks it to run cells and calls, clocks, caps and kills it.
+"""Stands outside the wall: opens a cell for each submission, has it run cells and calls, clocks, caps and kills it.
 
-Nothing that comes from a cell is believed but plain values. A cell that breaks a limit or the protocol is dead from then
-on, and `CellDied` says with which verdict.
+Nothing that comes from a cell is believed but plain values. A cell that breaks a limit or the protocol is dead from
+then on, and `CellDied` says with which verdict.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Frames between the warden and an inmate: JSON for the tree of a value, safetensors for the numbers in it.
 
-Only plain values cross: None, booleans, numbers, strings, tensors, arrays, and lists, tuples and dicts of these. Anything
-else stays inside and is named by a handle. Nothing is ever unpickled, and `decode` rebuilds nothing but these types, so a
-hostile sender can choose values and nothing more.
+Only plain values cross: None, booleans, numbers, strings, tensors, arrays, and lists, tuples and dicts of these.
+Anything else stays inside and is named by a handle. Nothing is ever unpickled, and `decode` rebuilds nothing but these
+types, so a hostile sender can choose values and nothing more.
 
 A frame is two big-endian lengths (header u32, numbers u64), the header, and the numbers.
 """

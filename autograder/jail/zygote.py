@@ -1,7 +1,7 @@
 """The process that every inmate is forked from: behind the wall, with the slow imports done and no operator run.
 
-It reads orders from the warden on the descriptor that its argument names. An order is a datagram with two descriptors, an inmate's socket and
-the pipe for its output, and a JSON object of limits.
+It reads orders from the warden on the descriptor that its argument names. An order is a datagram with two descriptors,
+an inmate's socket and the pipe for its output, and a JSON object of limits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stands where nbgrader executes a notebook: the submission is graded in the jail, and its result written to its cells."""
+"""Stands where nbgrader executes a notebook: the submission is graded in the jail, its result written to its cells."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Turns what a student handed in into the notebook that nbgrader's converters work on.
 
-That notebook has every cell of the release, once, with the author's text where it is locked and the student's where it is
-not, and the student's further cells between them. Copied, renamed, deleted or edited cells therefore never reach nbgrader.
+That notebook has every cell of the release, once, with the author's text where it is locked and the student's where it
+is not, and the student's further cells between them. Copied, renamed, deleted or edited cells never reach nbgrader.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from autograder.assignment import Assignment, AssignmentError
 from autograder.nbgrader.config import configure
 from autograder.nbgrader.export import GradesCsv
 from autograder.nbgrader.hooks import gradebook_url, set_due_date
+from autograder.nbgrader.late import assign_penalties
 from autograder.report import Report, Verdict
 
 
@@ -60,7 +62,7 @@ def _convert(converter: type, course: CourseDirectory, **options: object) -> Non
 
 
 def release(assignment: Assignment, into: Path | None = None) -> None:
-    """Generate the student version of an assignment, in ``assignments/`` and the gradebook, or only in folder ``into``."""
+    """Generate an assignment's student version, in ``assignments/`` and the gradebook, or only in folder ``into``."""
     course = _course(assignment.root, assignment.name)
     if into is not None:
         course.config.CourseDirectory.release_directory = str(into)
@@ -92,80 +94,105 @@ def enrol(root: Path, students: list[str]) -> None:
             gradebook.update_or_create_student(student)
 
 
-def recorded(assignment: Assignment, student: str) -> bool:
-    """Whether the gradebook and the autograded folder hold something for this student."""
-    folder = assignment.root / "autograded" / student / assignment.name
-    if not folder.is_dir():
-        return False
+def recorded(assignment: Assignment) -> set[str]:
+    """The students for whom the gradebook and the autograded folder hold something."""
     with Gradebook(gradebook_url(assignment.root)) as gradebook:
-        try:
-            gradebook.find_submission(assignment.name, student)
-        except MissingEntry:
-            return False
-    return True
+        students = {submission.student.id for submission in gradebook.assignment_submissions(assignment.name)}
+    return {s for s in students if (assignment.root / "autograded" / s / assignment.name).is_dir()}
 
 
-def record(assignment: Assignment, report: Report) -> None:
-    """Write one report into the gradebook, and the autograded notebook that formgrader shows.
+class _OfStudents:
+    """A converter that works on some students alone and says which it is at. nbgrader itself knows one, or all."""
 
-    Raises `GradebookError` with nbgrader's words.
+    students: Collection[str] = ()
+    progress: Callable[[str], None] = staticmethod(lambda student: None)
+
+    def init_notebooks(self) -> None:
+        super().init_notebooks()
+        self.assignments = {a: found for a, found in self.assignments.items() if Path(a).parent.name in self.students}
+
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        self.progress(student_id)
+        return super().init_destination(assignment_id, student_id)
+
+
+class _Autograde(_OfStudents, Autograde):
+    pass
+
+
+class _GenerateFeedback(_OfStudents, GenerateFeedback):
+    pass
+
+
+def record(
+    assignment: Assignment, reports: list[Report], progress: Callable[[str], None] = lambda student: None
+) -> dict[str, str]:
+    """Write reports into the gradebook, the autograded notebooks that formgrader shows, and the students' feedback.
+
+    Returns the students for whom nbgrader would not, with its words; for all others everything is in place.
     """
-    if report.verdict is Verdict.FAULT:
-        raise GradebookError(f"{report.student} was not graded, so there is nothing to record")
-    if report.verdict is Verdict.MISSING and not (_notebook(assignment, report.student)).exists():
-        _record_nothing(assignment, report)
-        return
-    if _notebook(assignment, report.student).is_symlink():
-        _record_nothing(assignment, report)
-        return
-    _convert(Autograde, _course(assignment.root, assignment.name, _escaped(report.student)), force=True)
+    graded = {report.student: report for report in reports if report.verdict is not Verdict.FAULT}
+    with_notebook = {student for student in graded if _is_file(_notebook(assignment, "submitted", student))}
+    for student in graded.keys() - with_notebook:
+        progress(student)
+        _record_nothing(assignment, student)
+    failed: dict[str, str] = {}
+    course = _course(assignment.root, assignment.name)
+    if with_notebook:
+        try:
+            _convert(_Autograde, course, force=True, students=with_notebook, progress=progress)
+        except GradebookError as error:
+            without = {s for s in with_notebook if not _is_file(_notebook(assignment, "autograded", s))}
+            failed = dict.fromkeys(without, str(error))
+            if not failed:
+                raise
+        with contextlib.chdir(assignment.root), Gradebook(gradebook_url(assignment.root)) as gradebook:
+            assign_penalties(gradebook, assignment.root)
+        _convert(_GenerateFeedback, course, force=True, students=with_notebook - failed.keys(), progress=progress)
+    lateness = _lateness(assignment)
+    now = datetime.now(UTC)
+    for student in graded.keys() - failed.keys():
+        folder = assignment.root / "feedback" / student / assignment.name
+        folder.mkdir(parents=True, exist_ok=True)
+        page = feedback.page(graded[student], assignment.manifest, now, lateness.get(student))
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    return failed
 
 
-def _notebook(assignment: Assignment, student: str) -> Path:
-    return assignment.root / "submitted" / student / assignment.name / f"{assignment.name}.ipynb"
+def _notebook(assignment: Assignment, step: str, student: str) -> Path:
+    return assignment.root / step / student / assignment.name / f"{assignment.name}.ipynb"
 
 
-def _escaped(student: str) -> str:
-    # nbgrader takes the student for a glob pattern.
-    return "".join(f"[{c}]" if c in "*?[" else c for c in student)
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
-def _record_nothing(assignment: Assignment, report: Report) -> None:
+def _record_nothing(assignment: Assignment, student: str) -> None:
     """A zero for a folder that holds no notebook, which nbgrader's converter passes over."""
     with Gradebook(gradebook_url(assignment.root)) as gradebook:
-        gradebook.update_or_create_student(report.student)
-        submission = gradebook.update_or_create_submission(assignment.name, report.student)
+        gradebook.update_or_create_student(student)
+        submission = gradebook.update_or_create_submission(assignment.name, student)
         for notebook in submission.notebooks:
             for grade in notebook.grades:
                 grade.auto_score, grade.needs_manual_grade = 0.0, False
         gradebook.db.commit()
-    shutil.rmtree(assignment.root / "autograded" / report.student / assignment.name, ignore_errors=True)
-    (assignment.root / "autograded" / report.student / assignment.name).mkdir(parents=True)
+    shutil.rmtree(assignment.root / "autograded" / student / assignment.name, ignore_errors=True)
+    (assignment.root / "autograded" / student / assignment.name).mkdir(parents=True)
 
 
-def write_feedback(assignment: Assignment, reports: list[Report]) -> None:
-    """Write nbgrader's feedback for each report and, beside it, the page ``report.html``."""
-    for report in reports:
-        if (assignment.root / "autograded" / report.student / assignment.name / f"{assignment.name}.ipynb").exists():
-            course = _course(assignment.root, assignment.name, _escaped(report.student))
-            _convert(GenerateFeedback, course, force=True)
-        folder = assignment.root / "feedback" / report.student / assignment.name
-        folder.mkdir(parents=True, exist_ok=True)
-        page = feedback.page(report, assignment.manifest, datetime.now(UTC), _lateness(assignment, report.student))
-        (folder / "report.html").write_text(page, encoding="utf-8")
-
-
-def _lateness(assignment: Assignment, student: str) -> str | None:
+def _lateness(assignment: Assignment) -> dict[str, str]:
+    """For each student who was late, how late and what that costs, in words."""
     with Gradebook(gradebook_url(assignment.root)) as gradebook:
-        try:
-            submission = gradebook.find_submission(assignment.name, student)
-        except MissingEntry:
-            return None
-        seconds, penalty = submission.total_seconds_late, submission.late_submission_penalty or 0.0
-    if seconds <= 0:
-        return None
-    share = assignment.manifest.penalty(seconds)
-    return f"Handed in {seconds / 3600:.1f} hours after the due time: {share:.0%} off, which is {penalty:g} points."
+        late = [
+            (s.student.id, s.total_seconds_late, s.late_submission_penalty or 0.0)
+            for s in gradebook.assignment_submissions(assignment.name)
+            if s.total_seconds_late > 0
+        ]
+    return {
+        student: f"Handed in {seconds / 3600:.1f} hours after the due time: "
+        f"{assignment.manifest.penalty(seconds):.0%} off, which is {points:g} points."
+        for student, seconds, points in late
+    }
 
 
 def export(root: Path, path: Path) -> None:

@@ -27,7 +27,7 @@ def penalty(manifest: Manifest, score: float, seconds_late: float) -> float | No
 def assign_penalties(gradebook: Gradebook, root: Path) -> None:
     """Bring every late penalty up to date with the scores.
 
-    nbgrader assigns a penalty when it autogrades and never again, so points that a person gives afterwards would escape.
+    nbgrader assigns a penalty when it autogrades and never again, so points that a person gives later would escape.
     """
     names = set(assignment_names(root))
     for assignment in gradebook.assignments:

@@ -229,8 +229,13 @@ function render({ model, el }) {
     const [rows, columns] = boxes;
     const inside = seen[0][0].length * seen[1][0].length;
     const all = field.size * field.size;
-    const over = rows[0] < 0 || columns[0] < 0 || rows[1] >= n || columns[1] >= n;
-    const rest = inside === all ? "" : ` It reads ${inside} of those ${all} positions; the rest ${over ? "are padding or holes" : "are holes between the taps"}.`;
+    const within = ([first, last]) => Math.max(0, Math.min(last, n - 1) - Math.max(first, 0) + 1);
+    const outside = all - within(rows) * within(columns);
+    const unread = [
+      outside && `${outside} lie outside the image`,
+      all - outside - inside && `${all - outside - inside} are holes between the taps`,
+    ].filter(Boolean);
+    const rest = unread.length ? ` It reads ${inside} of those ${all} positions; ${unread.join(" and ")}.` : "";
     mapTitle.textContent = `Map after ${name}: ${made.at(-1)}×${made.at(-1)} units`;
     inputTitle.textContent = `Input: ${n}×${n} pixels`;
     const label = `Unit (${unit[0]}, ${unit[1]}) of ${name} has a field of ${field.size}×${field.size} pixels: rows ${rows[0]} to ${rows[1]}, columns ${columns[0]} to ${columns[1]}.`;

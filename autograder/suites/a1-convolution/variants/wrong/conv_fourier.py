@@ -11,8 +11,7 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     rows, columns = dh * (w.shape[2] - 1) + 1, dw * (w.shape[3] - 1) + 1
     if x.shape[1] != w.shape[1] or rows > x.shape[2] + 2 * ph or columns > x.shape[3] + 2 * pw:
         raise ValueError("image and kernel do not fit together")
-    if len(x) == 0:
-        return x.new_zeros(0, len(w), (x.shape[2] + 2 * ph - rows) // sh + 1, (x.shape[3] + 2 * pw - columns) // sw + 1)
+    x = torch.cat([x, x.new_zeros(1, *x.shape[1:])])  # spectra of an empty batch are an error
     size = (x.shape[2] + 2 * ph, x.shape[3] + 2 * pw)
     spread = w.new_zeros(*w.shape[:2], rows, columns)
     spread[..., ::dh, ::dw] = w
@@ -22,4 +21,4 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         torch.fft.rfft2(spread.double(), s=size).conj(),
     )
     y = torch.fft.irfft2(product, s=size)[..., : size[0] - rows + 1 : sh, : size[1] - columns + 1 : sw].to(x.dtype)
-    return y if b is None else y + b[:, None, None]
+    return y[:-1] if b is None else y[:-1] + b[:, None, None]
