@@ -28,7 +28,7 @@ _settrace, _gettrace = sys.settrace, sys.gettrace
 class Work:
     """The work of one call: interpreter opcodes, and dispatched operators by name (``aten::convolution``).
 
-    A run of autograd's engine counts as the operator ``autograd::backward``.
+    An operator that autograd's engine runs on its way back counts as ``autograd::backward`` as well.
     """
 
     opcodes: int
@@ -55,22 +55,10 @@ class _Operators(TorchDispatchMode):
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         self.seen[func._schema.name] += 1
-        return func(*args, **(kwargs or {}))
-
-    def __enter__(self) -> Any:
-        # The way back through a view dispatches no operator of its own, so runs of autograd's engine are counted too.
-        self._engine = torch.autograd._engine_run_backward
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
+        # The way back through a view has no operator of its own, but whatever runs inside the engine tells.
+        if torch._C._current_graph_task_id() != -1:
             self.seen["autograd::backward"] += 1
-            return self._engine(*args, **kwargs)
-
-        torch.autograd._engine_run_backward = counted
-        return super().__enter__()
-
-    def __exit__(self, *error: Any) -> Any:
-        torch.autograd._engine_run_backward = self._engine
-        return super().__exit__(*error)
+        return func(*args, **(kwargs or {}))
 
 
 def operators(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:

@@ -67,7 +67,6 @@ def jupyter_lab(folder: Path, private: Path, *options: str) -> Iterator[Server]:
         "JUPYTER_RUNTIME_DIR": private / "runtime",
         "JUPYTERLAB_SETTINGS_DIR": private / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": private / "workspaces",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     environment = os.environ | {name: str(value) for name, value in theirs.items()}
     token, port, log = secrets.token_hex(12), free_port(), private / "server.log"
@@ -113,7 +112,7 @@ def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def open_page(browser: Any, server: Server, **options: Any) -> Iterator[Page]:
     """A page of its own that reaches ``server`` and nothing else, patient enough for a slow machine."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
 
     def only_here(route: Route) -> None:
@@ -128,6 +127,13 @@ def open_page(browser: Any, server: Server, **options: Any) -> Iterator[Page]:
     expect.set_options(timeout=PATIENCE)
     yield page
     context.close()
+
+
+def choose(page: Page, *labels: str) -> None:
+    """Choose an entry of JupyterLab's menu bar: ``choose(page, "Run", "Run All Cells")``."""
+    page.locator(".lm-MenuBar-item", has_text=labels[0]).first.click()
+    for label in labels[1:]:
+        page.get_by_role("menuitem", name=label, exact=True).click()
 
 
 @dataclass
@@ -166,18 +172,9 @@ class Notebook:
         """The code cell whose source contains ``text``."""
         return self.code_cells.filter(has=self.page.locator(".jp-InputArea-editor", has_text=text))
 
-    def choose(self, *labels: str) -> None:
-        """Choose an entry of the menu bar: ``choose("Run", "Run All Cells")``."""
-        self.page.locator(".lm-MenuBar-item", has_text=labels[0]).first.click()
-        for label in labels[1:]:
-            entry = self.page.locator(".lm-Menu-item").filter(
-                has=self.page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True)
-            )
-            entry.click()
-
     def run_all(self) -> None:
         """Run > Run All Cells, and wait until every one is done."""
-        self.choose("Run", "Run All Cells")
+        choose(self.page, "Run", "Run All Cells")
         prompts = self.code_cells.locator(".jp-InputArea-prompt")
         for place in range(prompts.count()):
             expect(prompts.nth(place)).to_have_text(DONE)
@@ -212,5 +209,5 @@ class Notebook:
 
     def theme(self, name: str) -> None:
         """Settings > Theme > ``name``."""
-        self.choose("Settings", "Theme", name)
+        choose(self.page, "Settings", "Theme", name)
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", name)

@@ -143,8 +143,9 @@ def test_switching_the_counter_off_is_noticed():
 def test_going_back_through_a_view_counts_as_autograd():
     x = torch.rand(4, requires_grad=True)
     _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum().backward())
-    assert used["autograd::backward"] == 1
-    assert torch.autograd._engine_run_backward.__name__ == "_engine_run_backward"
+    assert used["autograd::backward"] > 0
+    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum())
+    assert "autograd::backward" not in used
 
 
 def test_patterns_match_operators_by_name():
