@@ -73,11 +73,25 @@ def vector_jacobian(
     return Outcome(torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True), operators=used)
 
 
-def student_line(error: BaseException) -> str:
-    """The innermost line of notebook code that ``error`` passed through, as words; empty when there is none."""
+def describe(error: BaseException) -> tuple[str, str, str]:
+    """The type of an error, its message, and the notebook's line that raised it, as words."""
+    try:
+        message = str(error).encode("utf-8", "replace").decode()
+    except BaseException:  # an error class of the student's own may do anything when it is printed
+        message = ""
+    where, function = _innermost(error)
+    if isinstance(error, NotImplementedError) and not message and function:
+        # A solution may call another exercise's function; without the name the message would blame the wrong one.
+        message = f"{function} is not written yet"
+    return type(error).__name__, message, where
+
+
+def _innermost(error: BaseException) -> tuple[str, str]:
+    """The innermost line of notebook code that ``error`` passed through, as words, and the function that it is in."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
         if "ipykernel_" in frame.filename or frame.filename.startswith(("<ipython", "<cell")):
             line = f"line {frame.lineno} of the cell"
-            return f"{line}: {frame.line.strip()}" if frame.line else line
-    return ""
+            function = "" if frame.name.startswith("<") else frame.name
+            return (f"{line}: {frame.line.strip()}" if frame.line else line), function
+    return "", ""

@@ -85,27 +85,27 @@ def _examine(
             raise AssignmentError(
                 f"The visible tests of {name} are not here: {suite} is missing. Get the assignment anew."
             )
-        plugin = dialect.run_suite(suite, LocalStudent(namespace, exercise.forbidden_operators), seed)
+        run = dialect.run_suite(suite, LocalStudent(namespace, exercise.forbidden_operators), seed)
     except (AssignmentError, SuiteError) as error:
         return CheckResult(name, problem=plain(error, 1000))
     sources = _test_sources(suite)
     cases = tuple(
         Case(
             test,
-            plugin.failures.get(test.name),
-            tuple(plugin.measurements.get(test.name, ())),
-            _student_frames(plugin.failures.get(test.name), namespace),
+            run.failures.get(test.name),
+            tuple(run.measurements.get(test.name, ())),
+            _student_frames(run.failures.get(test.name), namespace),
             sources.get(test.name.partition("[")[0], ()),
-            _failed_line(plugin.failures.get(test.name), suite),
+            _failed_line(run.failures.get(test.name), suite),
         )
-        for test in plugin.results
+        for test in run.results
     )
     return CheckResult(
         name,
         title=exercise.title,
         cases=cases,
         findings=tuple(_findings(name, namespace, exercise)),
-        printed=plain(plugin.printed + printed.getvalue(), 4000),
+        printed=plain(run.printed + printed.getvalue(), 4000),
         gate_credit=exercise.gate_credit,
         forbidden=exercise.forbid,
         suite=f"tests/{suite.name}",

@@ -11,6 +11,7 @@ grader it is a stand-in whose calls cross the jail's wall. Both are made of `Stu
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import inspect
 import io
@@ -20,12 +21,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from _pytest.config import _prepareconfig
 
 from autograder import calls, work
 from autograder.calls import Mode, Outcome
@@ -181,7 +185,7 @@ class LocalFunction(StudentFunction):
         try:
             return calls.perform(self.function, mode, args, kwargs, upstream)
         except (Exception, SystemExit) as error:  # `exit()` in a function ends a call, not the notebook's check
-            raise student_error(type(error).__name__, str(error), calls.student_line(error)) from error
+            raise student_error(*calls.describe(error)) from error
 
 
 class LocalStudent:
@@ -360,25 +364,33 @@ def faster_than(
 # --- the plugin ---------------------------------------------------------------------------------------------------
 
 
-class SuitePlugin:
-    """Gives a suite its fixtures and collects what its tests found."""
+@dataclass
+class SuiteRun:
+    """One run of a suite: what its tests found, and for the notebook's display the errors and counts behind that."""
 
-    def __init__(self, student: Any, seed: int) -> None:
-        self._student, self._seed = student, seed
-        self.results: list[TestResult] = []
-        self.failures: dict[str, BaseException] = {}
-        self.measurements: dict[str, list[Measurement]] = {}
-        self.printed = ""
+    student: Any
+    seed: int
+    results: list[TestResult] = field(default_factory=list)
+    failures: dict[str, BaseException] = field(default_factory=dict)
+    measurements: dict[str, list[Measurement]] = field(default_factory=dict)
+    printed: str = ""
+
+
+class _Plugin:
+    """Gives a suite its fixtures and writes down what its tests find, into the run at hand."""
+
+    def __init__(self) -> None:
+        self.run = SuiteRun(None, 0)
         self.problems: list[str] = []
 
     @pytest.fixture
     def student(self) -> Any:
-        return self._student
+        return self.run.student
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> torch.Generator:
         # Each test draws from its own stream, so that adding or leaving out a test does not move another's inputs.
-        digest = hashlib.sha256(f"{self._seed}:{request.node.name}".encode()).digest()
+        digest = hashlib.sha256(f"{self.run.seed}:{request.node.name}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -391,7 +403,7 @@ class SuitePlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        token = _measured.set(self.measurements.setdefault(item.name, []))
+        token = _measured.set(self.run.measurements.setdefault(item.name, []))
         try:
             return (yield)
         finally:
@@ -405,10 +417,10 @@ class SuitePlugin:
         error = call.excinfo.value if call.excinfo else None
         verdict, detail = judge(error)
         if error is not None:
-            self.failures[item.name] = error
+            self.run.failures[item.name] = error
         points = item.get_closest_marker("points")
         gate = item.get_closest_marker("gate") is not None
-        self.results.append(
+        self.run.results.append(
             TestResult(
                 name=item.name,
                 verdict=verdict,
@@ -439,10 +451,10 @@ def judge(error: BaseException | None) -> tuple[Verdict, str]:
     return Verdict.FAULT, f"the test itself failed: {type(error).__name__}: {error}"
 
 
-# pytest's own plugins that have no part in a verdict; leaving them out makes a run of a suite several times faster.
+# pytest's own plugins that have no part in a verdict; without them a test costs a third.
 UNNEEDED_PLUGINS = (
-    "cacheprovider", "doctest", "faulthandler", "junitxml", "pastebin", "setuponly", "stepwise", "terminal",
-    "threadexception", "unraisableexception",
+    "cacheprovider", "doctest", "faulthandler", "junitxml", "legacypath", "logging", "pastebin", "setuponly",
+    "stepwise", "terminal", "threadexception", "unraisableexception",
 )  # fmt: skip
 
 
@@ -450,28 +462,61 @@ class SuiteError(Exception):
     """A suite that cannot be run: it does not import, or holds no test."""
 
 
-def run_suite(suite: Path, student: Any, seed: int) -> SuitePlugin:
-    """Run one file of tests against ``student`` in this process; the plugin returned holds the results.
+def run_suite(suite: Path, student: Any, seed: int) -> SuiteRun:
+    """Run one file of tests against ``student`` in this process.
 
-    Raises `SuiteError` when the file has no test or cannot be imported.
+    The file is imported and collected the first time, and again after it has changed. Raises `SuiteError` when it has
+    no test or cannot be imported.
     """
-    plugin = SuitePlugin(student, seed)
-    options = [str(suite), "--import-mode=importlib", "--noconftest", f"--rootdir={suite.parent}", "--capture=no"]
-    options += [f"--config-file={os.devnull}"]
-    for unneeded in UNNEEDED_PLUGINS:
-        options += ["-p", f"no:{unneeded}"]
-    printed = io.StringIO()
-    try:
-        with _autoload_off(), contextlib.redirect_stdout(printed):
-            code = pytest.main(options, plugins=[plugin])
-    finally:
-        sys.modules.pop(suite.stem, None)
-    plugin.printed = printed.getvalue()
-    if plugin.problems:
-        raise SuiteError(f"{suite.name} cannot be imported: {plugin.problems[0].splitlines()[-1]}")
-    if not plugin.results:
-        raise SuiteError(f"{suite.name} holds no test (pytest ended with {code!r}); write at least one")
-    return plugin
+    about = suite.stat()
+    return _collected(suite, about.st_mtime_ns, about.st_size).run(student, seed)
+
+
+@functools.lru_cache(maxsize=64)
+def _collected(suite: Path, mtime: int, size: int) -> _Suite:
+    return _Suite(suite)
+
+
+class _Suite:
+    """A suite that pytest has collected, to be run as often as there are students.
+
+    A new pytest session for each student would take longer than most students' tests do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._plugin = _Plugin()
+        options = [str(path), "--import-mode=importlib", "--noconftest", f"--rootdir={path.parent}", "--capture=no"]
+        options += [f"--config-file={os.devnull}", "--assert=plain"]
+        for unneeded in UNNEEDED_PLUGINS:
+            options += ["-p", f"no:{unneeded}"]
+        try:
+            with _autoload_off(), contextlib.redirect_stdout(io.StringIO()):
+                self._config = _prepareconfig(options, [self._plugin])
+                self._config._do_configure()
+                session = pytest.Session.from_config(self._config)
+                self._config.hook.pytest_sessionstart(session=session)
+                self._config.hook.pytest_collection(session=session)
+        finally:
+            # Suites of one name, visible and hidden, must not be taken for each other.
+            sys.modules.pop(path.stem, None)
+        if self._plugin.problems:
+            raise SuiteError(f"{path.name} cannot be imported: {self._plugin.problems[0].splitlines()[-1]}")
+        if not session.items:
+            raise SuiteError(f"{path.name} holds no test; write at least one")
+        self._items = session.items
+
+    def run(self, student: Any, seed: int) -> SuiteRun:
+        run = self._plugin.run = SuiteRun(student, seed)
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                for item, following in zip_longest(self._items, self._items[1:]):
+                    item._initrequest()  # forget the values that its fixtures had for the last student
+                    self._config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        finally:
+            self._plugin.run = SuiteRun(None, 0)
+        run.printed = printed.getvalue()
+        return run
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 from autograder import policy
 from autograder.assignment import Assignment
 from autograder.calls import Mode, Outcome
-from autograder.dialect import StudentError, StudentFunction, SuiteError, SuitePlugin, run_suite
+from autograder.dialect import StudentError, StudentFunction, SuiteError, SuiteRun, run_suite
 from autograder.jail.warden import Cell, CellDied, RemoteFunction, Warden
 from autograder.report import (
     ExerciseResult,
@@ -191,13 +191,13 @@ def _grade_exercise(
     cells = _cells_behind(name, assignment, submission)
     findings = policy.inspect_source([cell.source for cell in cells], exercise.forbidden_names)
     try:
-        plugin = run_suite(assignment.suite(name), JailedStudent(session, exercise.forbidden_operators), seed)
+        run = run_suite(assignment.suite(name), JailedStudent(session, exercise.forbidden_operators), seed)
     except SuiteError as error:
         raise GradingError(f"{assignment.name}: {error}") from error
-    broken = [test for test in plugin.results if test.verdict is Verdict.FAULT]
+    broken = [test for test in run.results if test.verdict is Verdict.FAULT]
     if broken:
         raise GradingError(f"{assignment.name}: {name}: {broken[0].name}: {broken[0].detail}")
-    tests = list(plugin.results)
+    tests = list(run.results)
     if broken_rule := _broken_rule(findings, [cell.defines(name) for cell in cells]):
         tests = [_refused(test, broken_rule) if test.verdict is Verdict.PASSED else test for test in tests]
     return ExerciseResult(
@@ -207,7 +207,7 @@ def _grade_exercise(
         max_score=exercise.points,
         verdict=worst([test.verdict for test in tests]),
         tests=tuple(tests),
-        remarks=tuple(_hints(findings, plugin)),
+        remarks=tuple(_hints(findings, run)),
     )
 
 
@@ -238,8 +238,8 @@ def _refused(test: TestResult, reason: str) -> TestResult:
     return test.model_copy(update={"verdict": Verdict.FORBIDDEN, "detail": reason})
 
 
-def _hints(findings: list[policy.Finding], plugin: SuitePlugin) -> Iterator[str]:
-    if any(test.verdict is Verdict.LOOPS for test in plugin.results):
+def _hints(findings: list[policy.Finding], run: SuiteRun) -> Iterator[str]:
+    if any(test.verdict is Verdict.LOOPS for test in run.results):
         yield from dict.fromkeys(f"a loop may be here: {f.text.strip()}" for f in findings if f.kind == "loop")
 
 

@@ -56,18 +56,19 @@ def variables(colours: dict[str, str]) -> str:
     return "".join(f"--pw-{role}:{colour};" for role, colour in colours.items())
 
 
-# A style sheet that holds under `.pw`. Pages set the variables; `.pw` has rules for every part drawn here.
+# A style sheet that holds under `.pw`. Pages set the variables; `.pw` has rules for every part drawn here. The rules for
+# code name the class twice to outrank JupyterLab's own for code in outputs.
 PARTS = """
 .pw,.pw *{box-sizing:border-box}
 .pw{color:var(--pw-ink);line-height:1.5;font-size:14px;overflow-wrap:anywhere}
 .pw p{margin:.3em 0;line-height:1.5}
-.pw code,.pw pre{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);
+.pw.pw code,.pw.pw pre{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);
  font-size:.92em;color:inherit;border:0}
-.pw code{background:var(--pw-tint);padding:.08em .3em;border-radius:3px}
-.pw pre{background:var(--pw-tint);padding:.55em .75em;border-radius:4px;margin:.4em 0;overflow-x:auto;
+.pw.pw code{background:var(--pw-tint);padding:.08em .3em;border-radius:3px}
+.pw.pw pre{background:var(--pw-tint);padding:.55em .75em;border-radius:4px;margin:.4em 0;overflow-x:auto;
  white-space:pre-wrap;line-height:1.45;max-height:22em}
-.pw pre code{background:none;padding:0}
-.pw pre mark{background:none;color:var(--pw-bad);font-weight:600}
+.pw.pw pre code{background:none;padding:0}
+.pw.pw pre mark{background:none;color:var(--pw-bad);font-weight:600}
 .pw-good{color:var(--pw-good)}.pw-part{color:var(--pw-part)}.pw-bad{color:var(--pw-bad)}.pw-calm{color:var(--pw-calm)}
 .pw-soft{color:var(--pw-soft)}
 .pw-tag{font-size:.8em;color:var(--pw-soft);border:1px solid var(--pw-line);border-radius:9px;padding:0 .6em;

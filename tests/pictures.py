@@ -38,11 +38,13 @@ def main() -> int:
 
 def site(browser: Browser) -> bytes:
     """Chapter 3 at its explorer."""
-    page = browser.new_page(viewport={"width": 1200, "height": 860})
+    page = browser.new_page(viewport={"width": 1200, "height": 1010})
     page.goto(PAGE.as_uri())
     page.get_by_label("Preset stack").select_option("ResNet stem")
     page.locator(".pw-rf-map").hover(position={"x": 40, "y": 90})
-    page.locator("#try-it").evaluate("section => scrollTo({top: section.offsetTop - 24, behavior: 'instant'})")
+    page.locator("#try-it").evaluate(
+        "section => scrollTo({top: section.getBoundingClientRect().top + scrollY - 64, behavior: 'instant'})"
+    )
     page.evaluate("document.fonts.ready")
     return page.screenshot(animations="disabled")
 
@@ -65,8 +67,9 @@ def check(browser: Browser) -> bytes:
             cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
             top, bottom = cell.bounding_box(), first.bounding_box()
             assert top is not None and bottom is not None
-            height = bottom["y"] + bottom["height"] - top["y"]
-            return page.screenshot(clip={**top, "height": height}, animations="disabled")
+            start = top["y"] + 4  # below the line that JupyterLab's tool bar ends with
+            height = bottom["y"] + bottom["height"] - start
+            return page.screenshot(clip={**top, "y": start, "height": height}, animations="disabled")
 
 
 def write(path: Path, png: bytes) -> None:

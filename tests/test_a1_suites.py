@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from autograder.assignment import Assignment
-from autograder.dialect import LocalStudent, SuitePlugin, run_suite
+from autograder.dialect import LocalStudent, SuiteRun, run_suite
 from autograder.report import Verdict, score_exercise, worst
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ CORRECT = sorted((HIDDEN / "variants" / "correct").glob("*.py"))
 WRONG = sorted((HIDDEN / "variants" / "wrong").glob("*.py"))
 SEEDS = range(5)
 
-Run = Callable[..., SuitePlugin]
+Run = Callable[..., SuiteRun]
 
 hidden_and_visible = pytest.mark.parametrize("folder", [HIDDEN, VISIBLE], ids=["hidden", "visible"])
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES)
@@ -35,7 +35,7 @@ each_exercise = pytest.mark.parametrize("exercise", EXERCISES)
 def run(a1: Assignment) -> Run:
     """Runs one suite on the functions of a namespace."""
 
-    def run(folder: Path, exercise: str, namespace: dict[str, Any], seed: int = 0) -> SuitePlugin:
+    def run(folder: Path, exercise: str, namespace: dict[str, Any], seed: int = 0) -> SuiteRun:
         student = LocalStudent(namespace, a1.exercises[exercise].forbidden_operators)
         return run_suite(folder / f"test_{exercise}.py", student, seed)
 
@@ -65,7 +65,7 @@ def variant(path: Path) -> ModuleType:
     return module
 
 
-def failed(plugin: SuitePlugin) -> list[str]:
+def failed(plugin: SuiteRun) -> list[str]:
     return [f"{r.name}: {r.verdict}: {r.detail}" for r in plugin.results if r.verdict is not Verdict.PASSED]
 
 

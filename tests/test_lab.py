@@ -230,6 +230,14 @@ def test_the_explorer_follows_python(explorer: Notebook) -> None:
     expect(explorer.page.locator(".pw-rf-say")).to_contain_text("Unit (5, 1)")
 
 
+def test_the_explorer_tells_python_of_an_edited_layer(explorer: Notebook) -> None:
+    explorer.page.get_by_label("kernel of conv1").fill("9")
+    expect(explorer.page.locator(".pw-rf-say")).to_contain_text("field of")
+    cell = explorer.cell("explorer.unit")
+    explorer.write(cell, "explorer.layers[0]['kernel']")
+    expect(explorer.run(cell)).to_have_text("9")
+
+
 def test_the_explorer_makes_the_browser_complain_of_nothing(explorer: Notebook) -> None:
     explorer.page.locator(".pw-rf-map").press("PageDown")
     explorer.page.get_by_label("Preset stack").select_option("AlexNet")

@@ -172,15 +172,8 @@ class Inmate:
 
     @staticmethod
     def _describe(error: BaseException) -> dict[str, str]:
-        try:
-            message = str(error)[:2000]
-        except BaseException:
-            message = ""
-        return {
-            "kind": type(error).__name__[:80],
-            "message": message.encode("utf-8", "replace").decode(),
-            "where": calls.student_line(error)[:300],
-        }
+        kind, message, where = calls.describe(error)
+        return {"kind": kind[:80], "message": message[:2000], "where": where[:300]}
 
     def _read(self, count: int) -> bytes:
         parts = bytearray()

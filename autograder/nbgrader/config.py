@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from traitlets.config import Config
 
 from autograder.nbgrader.hooks import gradebook_url
+
+# nbgrader makes a new gradebook by running the command `alembic`, which an environment that is not activated hides.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def configure(c: Config, root: Path) -> None:

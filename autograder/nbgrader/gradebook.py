@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import shutil
-import sys
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +27,6 @@ from autograder.report import Report, Verdict
 
 class GradebookError(AssignmentError):
     """Something that nbgrader would not do, in a sentence."""
-
-
-# nbgrader makes a new gradebook by running the command `alembic`, which an environment that is not activated hides.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def _course(root: Path, assignment: str = "", student: str = "*") -> CourseDirectory:
