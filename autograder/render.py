@@ -56,7 +56,7 @@ def variables(colours: dict[str, str]) -> str:
     return "".join(f"--pw-{role}:{colour};" for role, colour in colours.items())
 
 
-# A style sheet that holds under `.pw`. Pages set the variables; `.pw` has rules for every part drawn here. The rules for
+# A style sheet that holds under `.pw`. Pages set the variables; `.pw` has rules for every part drawn here. Those for
 # code name the class twice to outrank JupyterLab's own for code in outputs.
 PARTS = """
 .pw,.pw *{box-sizing:border-box}
