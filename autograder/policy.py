@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import fnmatch
+import functools
 import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Literal
 
 Kind = Literal["loop", "call", "interpreter", "syntax"]
@@ -157,9 +158,18 @@ def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[F
 
 def covers(pattern: str, name: str) -> bool:
     """Whether ``pattern`` means the dotted ``name`` or something that it is under."""
-    name = name.removeprefix("builtins.")
-    pattern = pattern.removeprefix("builtins.")
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+    return _matcher((pattern,)).match(_bare(name)) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches the names that one of ``patterns`` means; an empty tuple matches none."""
+    parts = [fnmatch.translate(form) for p in map(_bare, patterns) for form in (p, f"{p}.*")]
+    return re.compile("|".join(parts) or r"(?!)")
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("builtins.")
 
 
 def python_of(source: str) -> str:
@@ -173,6 +183,7 @@ def python_of(source: str) -> str:
     return "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
 
 
+@functools.lru_cache(maxsize=256)  # a notebook is read once for each of its exercises
 def _parse(source: str) -> ast.Module | tuple[int, str]:
     if len(source) > MAX_CHARACTERS:
         return 1, f"longer than {MAX_CHARACTERS:,} characters"
@@ -309,7 +320,7 @@ def _read(tree: ast.Module, names: _Names, cell: int, source: str, forbid: Seque
             yield from found("loop", "recursion", node, scope)
         for name in _said(node, names, inner):
             if name not in kinds:
-                kinds[name] = [kind for kind, patterns in groups if any(covers(each, name) for each in patterns)]
+                kinds[name] = [kind for kind, patterns in groups if _matcher(tuple(patterns)).match(_bare(name))]
             for kind in kinds[name]:
                 yield from found(kind, name.removeprefix("builtins.").removeprefix("?."), node, scope)
 

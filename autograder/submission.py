@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import os
 import stat
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,16 +36,22 @@ class Cell:
         """Whether the cell, as Python, binds ``name`` at its top level."""
         if self.kind != "code" or name not in self.source:
             return False
-        try:
-            body = ast.parse(self.source).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return f"def {name}" in self.source
-        for node in body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-                return True
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-                return True
-        return False
+        names = _defined(self.source)
+        return name in names if names is not None else f"def {name}" in self.source
+
+
+@functools.lru_cache(maxsize=1024)
+def _defined(source: str) -> frozenset[str] | None:
+    """The names that ``source`` binds at its top level; None when it is not Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    names |= {t.id for node in body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
+    return frozenset(names)
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ class Inmate:
     def __init__(self, sock: socket.socket, shell: Any) -> None:
         self._sock, self._shell = sock, shell
         self._handles: dict[int, Any] = {}
+        self._received = bytearray()
 
     def serve(self) -> None:
         """Answer one request after another until the warden hangs up."""
@@ -176,13 +177,14 @@ class Inmate:
         return {"kind": kind[:80], "message": message[:2000], "where": where[:300]}
 
     def _read(self, count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            piece = self._sock.recv(min(count - len(parts), 1 << 20))
+        while len(self._received) < count:
+            piece = self._sock.recv(1 << 20)
             if not piece:
                 raise EOFError
-            parts += piece
-        return bytes(parts)
+            self._received += piece
+        taken = bytes(self._received[:count])
+        del self._received[:count]
+        return taken
 
 
 def fork_inmate(sock: socket.socket, output: int, shell: Any, limits: dict[str, int], filter_program: bytes) -> int:

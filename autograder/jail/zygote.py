@@ -1,4 +1,4 @@
-"""The process that every inmate is forked from: behind the wall, with the slow imports done and no operator run.
+"""The process that every inmate is forked from: behind the wall, with the slow imports done and one thread.
 
 It reads orders from the warden on the descriptor that its argument names. An order is a datagram with two descriptors,
 an inmate's socket and the pipe for its output, and a JSON object of limits.
@@ -14,11 +14,12 @@ import socket
 import sys
 from typing import Any
 
+from autograder.jail import wire
 from autograder.jail.inmate import fork_inmate
 
 
 def warm_up() -> Any:
-    """Import what notebooks use and return an IPython shell; torch runs no operator, so no thread pool is started."""
+    """Import what notebooks use and return an IPython shell."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -45,7 +46,41 @@ def warm_up() -> Any:
     config.InteractiveShell.xmode = "Plain"
     shell = Shell.instance(config=config)
     shell.run_cell("pass")  # the first run loads what every later one needs
+    _touch_operators()
     return shell
+
+
+def _touch_operators() -> None:
+    """Run a few small operators, so that what PyTorch sets up on their first use is set up once and not in every inmate.
+
+    A thread does not survive a fork, so none may be running afterwards; with one thread PyTorch starts none.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    from autograder import calls
+
+    def layer(x: torch.Tensor) -> torch.Tensor:
+        windows = F.pad(x, (1, 1, 1, 1)).unfold(2, 3, 1).unfold(3, 3, 1)
+        mixed = torch.einsum("nchwij,ocij->nohw", windows, torch.ones(2, 2, 3, 3))
+        return F.conv2d(mixed, torch.ones(2, 2, 1, 1)).clamp(min=0).mean((2, 3)) @ torch.ones(2, 2)
+
+    for mode in (calls.Mode.VALUE, calls.Mode.WORK):
+        outcome = calls.perform(layer, mode, (torch.ones(1, 2, 5, 4),), {})
+    wire.unpack(*_parts(wire.pack(*_frame(outcome.value))))
+    torch.stack([torch.arange(6.0), torch.ones(6)]).double().max(1)
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError("an operator started a thread, and an inmate could not use it")
+
+
+def _frame(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    tree, tensors = wire.encode(value)
+    return {"value": tree}, tensors
+
+
+def _parts(frame: bytes) -> tuple[bytes, bytes]:
+    header, _ = wire.lengths(frame[: wire.PREFIX.size])
+    return frame[wire.PREFIX.size :][:header], frame[wire.PREFIX.size + header :]
 
 
 def main() -> None:

@@ -25,11 +25,12 @@ def configure(c: Config, root: Path) -> None:
     c.IncludeHeaderFooter.header = c.IncludeHeaderFooter.footer = ""
     c.Autograde.exporter_class = "autograder.nbgrader.exporter.SubmissionExporter"
     c.Autograde.pre_convert_hook = "autograder.nbgrader.hooks.before_autograde"
+    # What nbgrader's own sanitizers mend one by one, the exporter's canonical notebook never has.
+    c.Autograde.sanitize_preprocessors = []
     c.Autograde.autograde_preprocessors = [
         "autograder.nbgrader.execute.JailedExecute",
         "nbgrader.preprocessors.SaveAutoGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
-        "nbgrader.preprocessors.CheckCellMetadata",
     ]
     c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LateSteps"
     c.ExportApp.plugin_class = "autograder.nbgrader.export.GradesCsv"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
@@ -20,7 +22,7 @@ from autograder import feedback
 from autograder.assignment import Assignment, AssignmentError
 from autograder.nbgrader.config import configure
 from autograder.nbgrader.export import GradesCsv
-from autograder.nbgrader.hooks import gradebook_url, set_due_date
+from autograder.nbgrader.hooks import gradebook_url, set_aside_oddities, set_due_date
 from autograder.nbgrader.late import assign_penalties
 from autograder.report import Report, Verdict
 
@@ -95,6 +97,21 @@ def recorded(assignment: Assignment) -> set[str]:
     return {s for s in students if (assignment.root / "autograded" / s / assignment.name).is_dir()}
 
 
+@contextlib.contextmanager
+def _one_engine() -> Iterator[None]:
+    """Let all of nbgrader's gradebooks share a database engine meanwhile.
+
+    nbgrader opens the gradebook anew in every step of every submission, and SQLAlchemy compiles every query anew for
+    each engine, which takes longer than all else that these steps do.
+    """
+    original = api.create_engine
+    api.create_engine = functools.cache(original)
+    try:
+        yield
+    finally:
+        api.create_engine = original
+
+
 class _OfStudents:
     """A converter that works on some students alone and says which it is at. nbgrader itself knows one, or all."""
 
@@ -133,8 +150,11 @@ def record(
     failed: dict[str, str] = {}
     course = _course(assignment.root, assignment.name)
     if with_notebook:
+        set_due_date(assignment)
+        options = {"force": True, "students": with_notebook, "progress": progress}
         try:
-            _convert(_Autograde, course, force=True, students=with_notebook, progress=progress)
+            with _one_engine():
+                _convert(_Autograde, course, pre_convert_hook=set_aside_oddities, **options)
         except GradebookError as error:
             without = {s for s in with_notebook if not _is_file(_notebook(assignment, "autograded", s))}
             failed = dict.fromkeys(without, str(error))
@@ -142,7 +162,9 @@ def record(
                 raise
         with contextlib.chdir(assignment.root), Gradebook(gradebook_url(assignment.root)) as gradebook:
             assign_penalties(gradebook, assignment.root)
-        _convert(_GenerateFeedback, course, force=True, students=with_notebook - failed.keys(), progress=progress)
+        options["students"] = with_notebook - failed.keys()
+        with _one_engine():
+            _convert(_GenerateFeedback, course, **options)
     lateness = _lateness(assignment)
     now = datetime.now(UTC)
     for student in graded.keys() - failed.keys():

@@ -22,11 +22,17 @@ def before_autograde(assignment: str, student: str, notebooks: list[str], **_: A
     nbgrader copies a submission's other files and follows links in doing so; and it stops at a ``timestamp.txt`` that
     holds no date. Both are moved to ``.autograder/set-aside``, so that nothing is lost.
     """
+    set_aside_oddities(assignment, student, notebooks)
     root = find_root(Path.cwd())
     for folder in {Path(notebook).absolute().parent for notebook in notebooks}:
-        set_aside(root, folder)
         if (root / "solutions" / folder.name).is_dir():
             set_due_date(load(root, folder.name))
+
+
+def set_aside_oddities(assignment: str, student: str, notebooks: list[str], **_: Any) -> None:
+    """The first half of `before_autograde`."""
+    for folder in {Path(notebook).absolute().parent for notebook in notebooks}:
+        set_aside(find_root(folder), folder)
 
 
 def set_aside(root: Path, folder: Path) -> list[Path]:
