@@ -29,6 +29,8 @@ INSIDE = {
 }
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
 NOBODY = 65534
+# Where the Python environment stands inside: a fixed place that no scratch space hides and that tells nothing of ours.
+ENVIRONMENT = "/environment"
 
 # What student code is refused, with EPERM: calls that change namespaces, mounts or the kernel, or that reach into other
 # processes. Everything else stays allowed, since libraries' needs change from release to release and the namespaces,
@@ -102,7 +104,9 @@ def command(control: int) -> list[str]:
         ]
     else:
         options += ["--unshare-user"]
-    for path in (*SYSTEM, *_python_folders()):
+    options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+    options += ["--perms", "0755", "--dir", ENVIRONMENT, "--ro-bind", sys.prefix, ENVIRONMENT]
+    for path in (*SYSTEM, *_installation()):
         if Path(path).is_symlink():
             options += ["--symlink", os.readlink(path), path]
         elif Path(path).exists():
@@ -110,7 +114,6 @@ def command(control: int) -> list[str]:
             for parent in reversed(Path(path).parents[:-1]):
                 options += ["--perms", "0755", "--dir", str(parent)]
             options += ["--ro-bind", path, path]
-    options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
     options += ["--perms", "0755", "--dir", "/jail", "--perms", "0755", "--dir", "/jail/autograder"]
     options += ["--perms", "0755", "--dir", "/jail/autograder/jail"]
     for inside, outside in INSIDE.items():
@@ -133,17 +136,15 @@ def command(control: int) -> list[str]:
         options += ["--setenv", name, value]
     options += ["--remount-ro", "/", "--chdir", "/tmp", "--"]
     start = "import sys; sys.path.insert(0, '/jail'); from autograder.jail.zygote import main; main()"
-    return [*options, sys.executable, "-I", "-B", "-c", start, str(control)]
+    return [*options, f"{ENVIRONMENT}/bin/{Path(sys.executable).name}", "-I", "-B", "-c", start, str(control)]
 
 
-def _python_folders() -> list[str]:
-    """The folders of this Python: its environment, and the installation that the environment was made from."""
-    folders = [Path(sys.prefix), Path(sys.base_prefix)]
-    folders.append(Path(sys.executable).resolve().parents[1])
-    kept: list[str] = []
-    for folder in dict.fromkeys(folders):
-        if not any(str(folder).startswith(system + "/") or str(folder) == system for system in SYSTEM):
-            kept.append(str(folder))
+def _installation() -> list[str]:
+    """The folders of the Python that the environment was made from. They stay where they are: its links point there."""
+    folders = [Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
+    kept = [str(f) for f in dict.fromkeys(folders) if not any(f == Path(s) or Path(s) in f.parents for s in SYSTEM)]
+    if hidden := [folder for folder in kept if folder.startswith(("/tmp/", "/proc/", "/dev/"))]:
+        raise WallError(f"the jail cannot use a Python installed in {hidden[0]}; make the environment from another")
     return kept
 
 

@@ -51,7 +51,7 @@ def warm_up() -> Any:
 
 
 def _touch_operators() -> None:
-    """Run a few small operators, so that what PyTorch sets up on their first use is set up once and not in every inmate.
+    """Run a few small operators, so that what PyTorch sets up on first use is set up once, not in every inmate.
 
     A thread does not survive a fork, so none may be running afterwards; with one thread PyTorch starts none.
     """

@@ -50,6 +50,7 @@ def unplug_remote_services(app: Sphinx, config: Config) -> None:
             for listener in listeners
             if not listener.handler.__module__.startswith(("sphinx_thebe", "sphinx_comments"))
         ]
+    app.registry.css_files = [file for file in app.registry.css_files if file[0] != "sphinx-thebe.css"]
 
 
 def key_executions_by_library(app: Sphinx, config: Config) -> None:
