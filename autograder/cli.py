@@ -21,6 +21,7 @@ from autograder.grading import GradingError
 from autograder.jail.wall import WallError
 from autograder.report import Verdict
 from autograder.submission import list_submissions
+from autograder.submission import read as read_submission
 
 say = Console(stderr=True, highlight=False)
 if not say.is_terminal:
@@ -74,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
     grade.add_argument("--no-gradebook", action="store_true", help="only reports: no gradebook, notebooks or feedback")
     grade.add_argument("--json", action="store_true", help="print a JSON report a student, one a line")
+    replay = command("replay", _replay, "grade one submission again from its seed, and say whether the report holds")
+    replay.add_argument("student")
+    replay.add_argument("assignment")
+    replay.add_argument("--submitted", type=Path, help="folder of submissions (default: submitted/ of the course)")
+    replay.add_argument("--json", action="store_true", help="print the new report as JSON")
     export = command("export", _export, "write every grade as CSV")
     export.add_argument("--to", type=Path, help="the file (default: grades.csv of the course)")
     command("where", _where, "say where everything that was made is, and how to open it")
@@ -272,6 +278,37 @@ def _summary(assignment: Assignment, graded: list[Graded]) -> None:
 def printable(name: str) -> str:
     """``name`` without the control characters that would move a terminal's cursor or colour."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+
+
+def _replay(args: argparse.Namespace) -> int:
+    assignment = load(_root(args), args.assignment)
+    folder = (args.submitted or assignment.root / "submitted").absolute() / args.student / assignment.name
+    if not folder.is_dir():
+        raise AssignmentError(f"there is no folder {folder} to grade again")
+    grader = Grader(assignment)
+    submission = read_submission(folder, args.student, assignment.name)
+    stored = grader.store.get(grader.key(submission))
+    again = grader.afresh(submission)
+    if args.json:
+        print(again.model_dump_json())
+    name = escape(printable(args.student))
+    if again.verdict is Verdict.FAULT:
+        say.print(f"{name} could not be graded again: {escape('; '.join(again.remarks))}", soft_wrap=True)
+        return 1
+    if stored is None:
+        say.print(
+            f"{name}: {again.score:g}/{again.max_score:g} with seed {again.seed}; no report is stored to compare with"
+        )
+        return 0
+    if stored.timeless() == again.timeless():
+        say.print(f"{name}: {again.score:g}/{again.max_score:g} with seed {again.seed}, the same in every test")
+        return 0
+    say.print(f"{name}: the report of {stored.score:g} points does not hold: now {again.score:g}", soft_wrap=True)
+    for then, now in zip(stored.exercises, again.exercises, strict=True):
+        for before, after in zip(then.tests, now.tests, strict=False):
+            if before.verdict is not after.verdict:
+                say.print(f"  {now.name}: {after.name}: was {before.verdict}, is {after.verdict}", soft_wrap=True)
+    return 1
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -78,12 +78,13 @@ class Grader:
 
     def one(self, submission: Submission) -> Report:
         """The report of one submission, graded in this process if need be."""
-        key = self.key(submission)
-        report = self.store.get(key)
-        if report is None:
-            report = _grade(self.assignment, Task(submission, self.seed(submission.student), key))
+        report = self.store.get(self.key(submission)) or self.afresh(submission)
         self.store.put(report)
         return report
+
+    def afresh(self, submission: Submission) -> Report:
+        """The report of one submission, graded now whatever the store holds, and not stored."""
+        return _grade(self.assignment, Task(submission, self.seed(submission.student), self.key(submission)))
 
     def many(
         self,

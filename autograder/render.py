@@ -63,7 +63,7 @@ PARTS = """
 .pw{color:var(--pw-ink);line-height:1.5;font-size:14px;overflow-wrap:anywhere}
 .pw p{margin:.3em 0;line-height:1.5}
 .pw.pw code,.pw.pw pre{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);
- font-size:.92em;color:inherit;border:0}
+ font-size:.92em;color:var(--pw-ink);border:0}
 .pw.pw code{background:var(--pw-tint);padding:.08em .3em;border-radius:3px}
 .pw.pw pre{background:var(--pw-tint);padding:.55em .75em;border-radius:4px;margin:.4em 0;overflow-x:auto;
  white-space:pre-wrap;line-height:1.45;max-height:22em}

@@ -15,6 +15,7 @@ from autograder import sample
 from autograder.assignment import load
 from autograder.nbgrader.hooks import gradebook_url
 from autograder.report import Report, Verdict
+from autograder.store import Store
 from autograder.submission import list_submissions
 from tests.conftest import A1, ROOT, command, copy_course
 
@@ -183,6 +184,27 @@ def test_a_folder_without_a_notebook_is_a_zero_that_stops_nobody(ours):
     assert done.returncode == 0, done.stderr
     assert grades(root)["empty-handed"][0] == 0
     shutil.rmtree(folder.parent)
+
+
+def test_a_grade_can_be_replayed_from_its_seed(ours, recipes):
+    root, _ = ours
+    wrong = next(r.student for r in recipes.values() if "wrong" in r.verdicts.values())
+    done = command("autograder", "replay", wrong, A1, cwd=root)
+    assert done.returncode == 0 and "the same in every test" in done.stderr, done.stderr
+
+
+def test_a_report_that_no_longer_holds_is_named(ours, recipes):
+    root, _ = ours
+    good = next(r.student for r in recipes.values() if not r.verdicts and not r.absent and not r.verdict)
+    latest = Store(root).latest(A1, good)
+    stored = Store(root).get(latest.key)
+    forged = stored.model_copy(update={"score": 1000.0})
+    Store(root).put(forged)
+    try:
+        done = command("autograder", "replay", good, A1, cwd=root)
+        assert done.returncode == 1 and "1000 points does not hold" in done.stderr
+    finally:
+        Store(root).put(stored)
 
 
 def test_reports_say_what_happened_and_when(ours):
