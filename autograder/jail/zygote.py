@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import random
 import select
 import socket
 import sys
@@ -24,7 +25,7 @@ def warm_up() -> Any:
 
     matplotlib.use("agg")
     import matplotlib.pyplot
-    import numpy  # noqa: F401
+    import numpy
     import torch
     import torch.nn.functional
     from IPython.core.interactiveshell import InteractiveShell
@@ -47,6 +48,10 @@ def warm_up() -> Any:
     shell = Shell.instance(config=config)
     shell.run_cell("pass")  # the first run loads what every later one needs
     _touch_operators()
+    # Every inmate inherits this state, so a submission's own use of random numbers repeats from grading to grading.
+    random.seed(0)
+    numpy.random.seed(0)
+    torch.manual_seed(0)
     return shell
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nbconvert.exporters import html
 from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
@@ -112,6 +113,32 @@ def _one_engine() -> Iterator[None]:
         api.create_engine = original
 
 
+class _Unparsed:
+    """Stands in for BeautifulSoup where nbconvert parses a finished page once more to look for images without a text.
+
+    Ours have theirs, and that pass takes as long as rendering the page.
+    """
+
+    def __init__(self, page: str, features: str) -> None:
+        self._page = page
+
+    def select(self, selector: str) -> tuple[()]:
+        return ()
+
+    def __str__(self) -> str:
+        return self._page
+
+
+@contextlib.contextmanager
+def _pages_as_rendered() -> Iterator[None]:
+    original = html.BeautifulSoup
+    html.BeautifulSoup = _Unparsed
+    try:
+        yield
+    finally:
+        html.BeautifulSoup = original
+
+
 class _OfStudents:
     """A converter that works on some students alone and says which it is at. nbgrader itself knows one, or all."""
 
@@ -163,7 +190,7 @@ def record(
         with contextlib.chdir(assignment.root), Gradebook(gradebook_url(assignment.root)) as gradebook:
             assign_penalties(gradebook, assignment.root)
         options["students"] = with_notebook - failed.keys()
-        with _one_engine():
+        with _one_engine(), _pages_as_rendered():
             _convert(_GenerateFeedback, course, **options)
     lateness = _lateness(assignment)
     now = datetime.now(UTC)
