@@ -44,8 +44,6 @@ def perform(
 ) -> Outcome:
     """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on."""
     if mode is Mode.WORK:
-        for _ in range(2):  # early calls may import, compile or fill caches, which is no loop
-            function(*args, **kwargs)
         done = work.measure(lambda: function(*args, **kwargs))
         return Outcome(operators=done.operators, work=done)
     if mode is Mode.GRADIENTS:

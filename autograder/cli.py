@@ -65,9 +65,21 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("assignment", nargs="*", help="assignments (default: all)")
     validate.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
     validate.add_argument("--json", action="store_true", help="print the checks as JSON")
+    redteam = command("redteam", _redteam, "attack the grader with submissions that cheat, and check what each gets")
+    redteam.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    redteam.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
+    redteam.add_argument("--json", action="store_true", help="print an outcome a line as JSON")
     made = command("sample", _sample, "make the sample class's submissions from their recipes")
     made.add_argument("assignment")
     made.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
+    collect = command(
+        "collect", _collect, "unpack an archive of submissions into nbgrader's layout, trusting nothing in it"
+    )
+    collect.add_argument("assignment")
+    collect.add_argument("archive", type=Path, help="a zip or tar file from a learning-management system")
+    collect.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
+    collect.add_argument("--pattern", help="regular expression for file names, with a group (?P<student_id>…)")
+    collect.add_argument("--timestamps", metavar="ZONE", help="take the archive's times, which are local to this zone")
     grade = command("grade", _grade, "grade submissions in nbgrader's layout, into nbgrader's gradebook")
     grade.add_argument("assignment")
     grade.add_argument("--submitted", type=Path, help="folder of submissions (default: submitted/ of the course)")
@@ -148,6 +160,18 @@ def _validate(args: argparse.Namespace) -> int:
             found = [{"title": c.title, "holds": c.holds, "problems": c.problems} for c in checks]
             print(json.dumps({"assignment": assignment.name, "checks": found}))
     return int(failed)
+
+
+def _redteam(args: argparse.Namespace) -> int:
+    from autograder import redteam
+
+    return redteam.command(_chosen(args), args.jobs, args.json)
+
+
+def _collect(args: argparse.Namespace) -> int:
+    from autograder import archive
+
+    return archive.command(args)
 
 
 def _sample(args: argparse.Namespace) -> int:

@@ -169,6 +169,7 @@ class StudentFunction:
         return self._checked(self.perform(Mode.WORK, args, kwargs)).work
 
     def _checked(self, outcome: Outcome) -> Outcome:
+        _answered.set(True)
         if used := work.matching(outcome.operators, self.forbidden):
             raise Forbidden(used)
         return outcome
@@ -322,6 +323,8 @@ class Measurement(NamedTuple):
     works: tuple[work.Work, ...]
 
 
+# Whether the student's code has returned anything to the running test, which may then stumble over what it got.
+_answered: ContextVar[bool] = ContextVar("answered", default=False)
 # Where the running test's measurements go: a test that passes raises nothing that could carry them.
 _measured: ContextVar[list[Measurement] | None] = ContextVar("measured", default=None)
 
@@ -330,6 +333,9 @@ def loop_free(
     function: StudentFunction, make: Callable[[int], tuple[Any, ...]], sizes: Sequence[int] = (6, 9, 13), **kwargs: Any
 ) -> None:
     """Check that the work of ``function(*make(n))`` does not grow with ``n``. Raises `Loops` with the counts."""
+    for _ in range(2):  # early calls may import, compile or fill caches, which is no loop
+        function(*make(min(sizes)), **kwargs)
+    # Inputs that the function has not seen, so that it cannot have kept the answer.
     works = [function.work(*make(n), **kwargs) for n in sizes]
     if (measured := _measured.get()) is not None:
         measured.append(Measurement(tuple(sizes), tuple(works)))
@@ -404,6 +410,7 @@ class _Plugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         token = _measured.set(self.run.measurements.setdefault(item.name, []))
+        _answered.set(False)
         try:
             return (yield)
         finally:
@@ -420,6 +427,9 @@ class _Plugin:
     def _note(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         error = call.excinfo.value if call.excinfo else None
         verdict, detail = judge(error)
+        if verdict is Verdict.FAULT and _answered.get():
+            # `validate` ran this test on right values: here it stumbled over the student's.
+            verdict, detail = Verdict.WRONG, "what it returned is not of the kind that it should be"
         if error is not None:
             self.run.failures[item.name] = error
         points = item.get_closest_marker("points")

@@ -139,7 +139,7 @@ def score_exercise(tests: list[TestResult], points: float, gate_credit: float) -
     """Points earned: ``points`` × share of test points passed, × ``gate_credit`` if a gate failed; rounded to 1/100."""
     weights = [test for test in tests if not test.gate]
     total = sum(test.points for test in weights)
-    if total == 0:
+    if total == 0 or any(test.verdict is Verdict.TAMPERED for test in tests):
         return 0.0
     share = sum(test.points for test in weights if test.verdict is Verdict.PASSED) / total
     held = all(test.verdict is Verdict.PASSED for test in tests if test.gate)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import itertools
 import json
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterable
@@ -22,6 +24,8 @@ from autograder.report import Verdict
 MAX_BYTES = 32 << 20
 MAX_CELLS = 2000
 MAX_SOURCE = 2 << 20
+MAX_PARSED = 256 << 10  # characters of a cell: a syntax tree takes some 300 times its source's memory
+MAX_VALUES = 2_000_000  # of a notebook's JSON: each takes some 100 bytes, so that 32 MB could become gigabytes
 
 
 @dataclass(frozen=True)
@@ -36,22 +40,22 @@ class Cell:
         """Whether the cell, as Python, binds ``name`` at its top level."""
         if self.kind != "code" or name not in self.source:
             return False
-        names = _defined(self.source)
-        return name in names if names is not None else f"def {name}" in self.source
+        return name in self._names if self._names is not None else f"def {name}" in self.source
 
-
-@functools.lru_cache(maxsize=1024)
-def _defined(source: str) -> frozenset[str] | None:
-    """The names that ``source`` binds at its top level; None when it is not Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    names |= {t.id for node in body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
-    return frozenset(names)
+    @functools.cached_property
+    def _names(self) -> frozenset[str] | None:
+        """The names that the cell binds at its top level; None when it is not Python, or too long to be asked."""
+        if len(self.source) > MAX_PARSED:
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                body = ast.parse(self.source).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        return frozenset(names | {target.id for target in targets if isinstance(target, ast.Name)})
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,24 @@ def list_submissions(submitted: Path, assignment: str) -> list[tuple[str, Path]]
     found = []
     for entry in sorted(os.scandir(submitted), key=lambda e: e.name):
         folder = Path(entry.path) / assignment
-        if entry.is_dir(follow_symlinks=False) and folder.is_dir() and not folder.is_symlink():
+        if _is_text(entry.name) and not entry.is_symlink() and folder.is_dir() and not folder.is_symlink():
             found.append((entry.name, folder))
     return found
+
+
+def unnamed_submissions(submitted: Path, assignment: str) -> list[str]:
+    """A sentence for each student's folder whose name is not text, so that no gradebook can hold a grade for it."""
+    if not submitted.is_dir():
+        return []
+    return [
+        f"{entry.name!a} is not graded: the folder's name is not text in UTF-8; rename it"
+        for entry in os.scandir(submitted)
+        if not _is_text(entry.name) and (Path(entry.path) / assignment).is_dir()
+    ]
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def timestamp(folder: Path) -> tuple[datetime | None, str]:
@@ -113,9 +132,9 @@ def timestamp(folder: Path) -> tuple[datetime | None, str]:
         return None, f"timestamp.txt was not used: {error.strerror or error}"
     try:
         when = dateutil.parser.parse(text.strip())
-    except (ValueError, OverflowError, TypeError):
+        return (when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)), ""
+    except (ValueError, OverflowError, TypeError, ArithmeticError):
         return None, "timestamp.txt was not used: it does not hold a date and time"
-    return (when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)), ""
 
 
 def parse(raw: bytes) -> tuple[Cell, ...]:
@@ -124,6 +143,8 @@ def parse(raw: bytes) -> tuple[Cell, ...]:
     def bad(problem: str) -> _Unusable:
         return _Unusable(Verdict.UNREADABLE, problem)
 
+    if _values(raw) > MAX_VALUES:
+        raise bad(f"the notebook is made of more than {MAX_VALUES:,} values; clear its outputs and save it again")
     try:
         tree = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -144,6 +165,20 @@ def parse(raw: bytes) -> tuple[Cell, ...]:
     if sum(len(cell.source) for cell in found) > MAX_SOURCE:
         raise bad(f"the notebook's cells hold more than {MAX_SOURCE >> 20} MB of text")
     return found
+
+
+def _values(raw: bytes) -> int:
+    """At least how many values the JSON in ``raw`` holds."""
+    count = sum(map(raw.count, (b",", b"[", b"{")))
+    if count <= MAX_VALUES:
+        return count
+    # A picture or a table in an output is one text with many commas, so what stands in texts does not count.
+    return sum(1 for _ in itertools.islice(_VALUE.finditer(raw), MAX_VALUES + 1))
+
+
+# One value's beginning, and what is before it. The end of the file ends a text as well: a search that fails would begin
+# anew at every quotation mark.
+_VALUE = re.compile(rb'(?:[^",\[{]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))*+[,\[{]', re.DOTALL)
 
 
 def _cell(number: int, cell: Any, bad: Any) -> Cell:

@@ -61,6 +61,22 @@ class _Operators(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+_DISPATCH = _Operators.__torch_dispatch__.__code__
+_switched: list[str] = []
+
+
+def watch() -> None:
+    """From now on note when anything but `measure` sets a trace or profile function. There is no way to stop it."""
+    mine, note = measure.__code__, _switched.append
+    frame, wanted = sys._getframe, frozenset({"sys.settrace", "sys.setprofile"})
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event in wanted and frame(1).f_code is not mine:
+            note(event)
+
+    sys.addaudithook(hook)
+
+
 def operators(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:
     """Run ``call`` and return its value and the operators that it dispatched, with their counts."""
     with _Operators() as mode:
@@ -71,29 +87,34 @@ def operators(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:
 def measure(call: Callable[[], Any]) -> Work:
     """The work of ``call()``, which is run once; what it raises is passed on."""
     opcodes = 0
-    own = __file__
+    entered = left = 0
 
     def local(frame: FrameType, event: str, arg: Any) -> Any:
-        nonlocal opcodes
+        nonlocal opcodes, left
         if event == "opcode":
             opcodes += 1
+        elif event == "return" and frame.f_trace_opcodes:
+            left += 1
         return local
 
     def enter(frame: FrameType, event: str, arg: Any) -> Any:
-        if frame.f_code.co_filename == own:
+        nonlocal entered
+        if frame.f_code is _DISPATCH:
             return None
+        entered += 1
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         return local
 
     before = _gettrace()
     mode = _Operators()
+    _switched.clear()
     with mode:
         _settrace(enter)
         try:
             call()
         finally:
-            intact = _gettrace() is enter
+            intact = _gettrace() is enter and entered == left and not _switched
             _settrace(before)
     return Work(opcodes, dict(mode.seen), intact)
 

@@ -30,6 +30,7 @@ from autograder.report import Verdict
 
 TICK = 0.05  # seconds between two looks at a busy cell
 WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
+IDLE_NS = 1_000_000  # nanoseconds that threads which only wake and sleep again may use during a measured call
 KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
 
 
@@ -55,7 +56,6 @@ class Warden:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._log: Path | None = None
 
     def __enter__(self) -> Warden:
         self._start()
@@ -65,7 +65,7 @@ class Warden:
         self._stop()
 
     def _start(self) -> None:
-        self._process, self._control, self._log = wall.start()
+        self._process, self._control = wall.start()
 
     def _stop(self) -> None:
         if self._control is not None:
@@ -73,9 +73,7 @@ class Warden:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        if self._log is not None:
-            self._log.unlink(missing_ok=True)
-        self._process = self._control = self._log = None
+        self._process = self._control = None
 
     @contextlib.contextmanager
     def cell(self, limits: Limits) -> Iterator[Cell]:
@@ -143,6 +141,7 @@ class Cell:
         self._printed_total = 0
         self._dead: CellDied | None = None
         self._base_memory = 0
+        self._closed = False
 
     # --- requests ---------------------------------------------------------------------------------------------
 
@@ -174,7 +173,11 @@ class Cell:
             "do": "call", "function": function, "mode": mode.value,
             "args": parts[0], "kwargs": parts[1], "upstream": parts[2],
         }  # fmt: skip
+        self._alone()
+        elsewhere = self._elsewhere() if mode is Mode.WORK else 0
         reply, out = self._ask(request, tensors, self.limits.call_seconds)
+        if mode is Mode.WORK and self._elsewhere() - elsewhere > IDLE_NS:
+            raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
         if reply.get("absent"):
             raise student_error("NameError", f"there is no function called {function}", missing=True)
         if "error" in reply:
@@ -186,6 +189,8 @@ class Cell:
         try:
             value, after = wire.decode(reply["value"], out)
             operators = {str(k): int(v) for k, v in reply["operators"].items()}
+            if len(operators) > 1000:
+                raise ValueError("more operators than there are")
             done = None
             if mode is Mode.WORK:
                 done = work.Work(int(reply["opcodes"]), operators, reply["intact"] is True)
@@ -284,6 +289,29 @@ class Cell:
         for fd in (self._output, self._pidfd):
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+    def _alone(self) -> None:
+        """From the first call on the cell makes no thread and no process, whose work nobody would count."""
+        if self._closed:
+            return
+        self._ask({"do": "close"}, {}, self.limits.call_seconds)
+        # The kernel's word for it, not the cell's; what may not be raised again holds from now on.
+        if "Max processes             1                    1 " not in Path(f"/proc/{self._pid}/limits").read_text():
+            raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
+        self._closed = True
+
+    def _elsewhere(self) -> int:
+        """Nanoseconds that the cell's threads and processes beside its first thread have worked."""
+        try:
+            for _ in range(20):
+                first = _thread_ns(self._pid)
+                total = sum(_process_ns(pid) for pid in _tree(self._pid))
+                if _thread_ns(self._pid) == first:
+                    break  # the first thread stood still meanwhile, so that the difference is exact
+                time.sleep(0.0001)
+            return total - first
+        except OSError:
+            return 0
 
     def start_measuring(self) -> None:
         """Take what the cell holds now as its start, from which `memory` counts."""
@@ -416,6 +444,19 @@ def _resident(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+
+
+def _process_ns(pid: int) -> int:
+    """Nanoseconds of processor time of a process, its ended threads included, by the clock that the kernel keeps."""
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)
+    except OSError:
+        return 0
+
+
+def _thread_ns(pid: int) -> int:
+    """Nanoseconds of processor time of a process's first thread."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 def _processor(pid: int) -> float:

@@ -9,6 +9,7 @@ A frame is two big-endian lengths (header u32, numbers u64), the header, and the
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Callable
@@ -24,6 +25,7 @@ PREFIX = struct.Struct("!IQ")
 HEADER_LIMIT = 8 << 20
 NUMBERS_LIMIT = 512 << 20
 DEPTH_LIMIT = 32
+PARTS_LIMIT = 100_000
 
 # The dtypes that cross, by the names that the safetensors format has for them.
 _DTYPES = {
@@ -63,7 +65,11 @@ def encode(value: Any, keep: Callable[[Any], int] | None = None, strided: bool =
         tensors[key] = t.cpu().contiguous().clone()
         return {"tensor": key}
 
+    parts = itertools.count()
+
     def tree(v: Any, depth: int) -> Any:
+        if next(parts) > PARTS_LIMIT:
+            raise WireError(f"the value is made of more than {PARTS_LIMIT:,} parts")
         if depth > DEPTH_LIMIT:
             raise WireError(f"the value is nested more than {DEPTH_LIMIT} deep")
         kind = type(v)
@@ -103,7 +109,11 @@ def decode(node: Any, tensors: dict[str, torch.Tensor], resolve: Callable[[int],
     Raises `WireError` for a tree that `encode` does not make.
     """
 
+    parts = itertools.count()
+
     def value(n: Any, depth: int) -> Any:
+        if next(parts) > PARTS_LIMIT:
+            raise WireError(f"the value is made of more than {PARTS_LIMIT:,} parts")
         if depth > 2 * DEPTH_LIMIT:
             raise WireError("the value is nested too deep")
         if n is None or isinstance(n, bool | int | float | str):

@@ -15,6 +15,7 @@ import socket
 import sys
 from typing import Any
 
+from autograder import work
 from autograder.jail import wire
 from autograder.jail.inmate import fork_inmate
 
@@ -97,6 +98,7 @@ def main() -> None:
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
     shell = warm_up()
+    work.watch()
     gc.collect()
     gc.disable()
     gc.freeze()

@@ -40,14 +40,14 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
     notebook = copy.deepcopy(assignment.released_notebook)
     if submission.problem:
         text = f"**This submission could not be graded.** {submission.problem}"
-        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_quoted(text)))
+        notebook.cells.insert(0, _own(Cell("markdown", _quoted(text)), "problem", notebook))
         return notebook
     released = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
     taken = _answers(released, submission)
     known = {cell.source.strip() for cell in notebook.cells}
-    after: dict[str, list[Cell]] = {}
+    after: dict[str, list[nbformat.NotebookNode]] = {}
     anchor = ""
-    for cell in submission.cells:
+    for number, cell in enumerate(submission.cells, 1):
         if cell.grade_id in released:
             anchor = cell.grade_id
         if (
@@ -55,14 +55,15 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
             and cell.source.strip() not in known
             and not any(cell is mine for mine in taken.values())
         ):
-            after.setdefault(anchor, []).append(cell)
-    cells = [_own(cell) for cell in after.get("", [])]
+            # Named by its place, so that the same submission makes the same notebook.
+            after.setdefault(anchor, []).append(_own(cell, f"submitted-{number}", notebook))
+    cells = after.get("", [])
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if grade_id in taken:
             cell.source = taken[grade_id].source
         cells.append(cell)
-        cells += [_own(extra) for extra in after.get(grade_id, [])] if grade_id else []
+        cells += after.get(grade_id, []) if grade_id else []
     notebook.cells = cells
     return notebook
 
@@ -82,10 +83,12 @@ def _answers(released: dict[str, nbformat.NotebookNode], submission: Submission)
     return taken
 
 
-def _own(cell: Cell) -> nbformat.NotebookNode:
-    if cell.kind == "code":
-        return nbformat.v4.new_code_cell(cell.source)
-    return nbformat.v4.new_markdown_cell(cell.source)
+def _own(cell: Cell, name: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
+    made = make(cell.source, id=name)
+    if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
+        del made["id"]  # which older notebooks may not have
+    return made
 
 
 def _quoted(text: str) -> str:
