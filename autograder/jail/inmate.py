@@ -235,6 +235,9 @@ def _live(sock: socket.socket, output: int, shell: Any, limits: dict[str, int], 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         shut_in(limits, filter_program)
+        # The submission may import our modules, and gets copies that nothing here uses.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "autograder"]:
+            del sys.modules[name]
         gc.enable()
         serve: Callable[[], None] = Inmate(socket.socket(fileno=kept), shell).serve
         serve()

@@ -57,12 +57,9 @@ def convolution(id: str, title: str, source: str, row: int = 14, **more: object)
     )
 
 
-INSIDE = "the count is made in the process that is counted, and code there that no reader of source sees can replace it"
-ELSEWHERE = (
-    "work in other threads and processes is not counted, and no reader of source sees what is reached for like this"
-)
+INSIDE = "whether the count is on can be seen in the process that is counted, and code may behave while it is"
+ELSEWHERE = "a thread that hardly works is taken for one that only wakes and sleeps again"
 IN_C = "a loop inside of C is neither an opcode nor an operator"
-REMEMBERED = "a measured call is warmed up with its own input"
 UNMEASURED = "sizes beyond those that a suite measures are not measured"
 # Reaches for a name in a way that policy.py does not read.
 REACH = """
@@ -227,11 +224,11 @@ ATTACKS = [
     ),
     loop("answers-by-content", "Answers are remembered by content, so a warmed-up call only looks one up.",
          BUSY + "kept = {}\ncounted = loop\ndef loop(n, args):\n    key = str([a.tolist() if hasattr(a, 'tolist') else a for a in args])\n"
-         "    if key not in kept: counted(n); kept[key] = n\n", row=15, wanted=SEEN, gap=REMEMBERED,
+         "    if key not in kept: counted(n); kept[key] = n\n", row=15, wanted=SEEN,
          call="def $name(*args, **kwargs):\n    loop(size_of(*args), args)\n    return right(*args, **kwargs)\n"),
     loop("answers-by-identity", "Answers are remembered by the identity of the input's memory.",
          BUSY + "kept = set()\ncounted = loop\ndef loop(n, args):\n    key = tuple(map(id, args))\n"
-         "    if key not in kept: counted(n); kept.add(key)\n", row=15, wanted=SEEN, gap=REMEMBERED,
+         "    if key not in kept: counted(n); kept.add(key)\n", row=15, wanted=SEEN,
          call="def $name(*args, **kwargs):\n    loop(size_of(*args), args)\n    return right(*args, **kwargs)\n"),
     Attack(
         "work-left-for-later", 15, "The call returns at once and a thread fills the result in.",
@@ -291,30 +288,29 @@ ATTACKS = [
     unread("settrace-none", "sys.settrace(None), where no reader sees it.",
            "def loop(n):\n    settrace(None); counted(n)\n"),
     unread("settrace-and-back", "The trace function is taken away and put back, where no reader sees it.",
-           "def loop(n):\n    before = gettrace(); settrace(None); counted(n); settrace(before)\n", INSIDE),
+           "def loop(n):\n    before = gettrace(); settrace(None); counted(n); settrace(before)\n"),
     unread("frame-untraced", "The frame's own trace function is taken away, where no reader sees it.",
            "def loop(n):\n    frame = frame_of(0)\n    setattr(frame, 'f_trace', None); setattr(frame, 'f_trace_opcodes', False)\n"
-           "    while n: n -= 1\n", INSIDE),
+           "    while n: n -= 1\n"),
     unread("posing-as-the-counter", "The loop's code poses as the counter's, where no reader sees it.",
            "name, where = '__co' + 'de__', reach(find('autograder.work'), '__fi~le__')\n"
-           "setattr(counted, name, getattr(counted, name).replace(co_filename=where))\ndef loop(n): counted(n)\n", INSIDE),
+           "setattr(counted, name, getattr(counted, name).replace(co_filename=where))\ndef loop(n): counted(n)\n"),
     unread("patched-measure", "work.measure is replaced, where no reader sees it.",
-           "work = find('autograder.work')\nkept = work.Work\nsetattr(work, 'measure', lambda call: (call(), kept(7, {}, True))[1])\n", INSIDE),
+           "work = find('autograder.work')\nkept = work.Work\nsetattr(work, 'measure', lambda call: (call(), kept(7, {}, True))[1])\n"),
     unread("patched-reply", "The count is altered in the answer, where no reader sees it.",
            "wire = find('autograder.jail.wire')\nkept = wire.pack\n"
-           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'opcodes': 7, 'operators': {}} if 'opcodes' in header else {})}, *a))\n",
-           INSIDE),
+           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'opcodes': 7, 'operators': {}} if 'opcodes' in header else {})}, *a))\n"),
     unread("profile-instead", "A profile function does the loop, where no reader sees it.",
            "size = [0]\ndef hook(frame, event, arg):\n    n, size[0] = size[0], 0\n    counted(n)\n"
-           "def loop(n):\n    size[0] = n\n    setprofile(hook); abs(n); setprofile(None)\n", INSIDE),
+           "def loop(n):\n    size[0] = n\n    setprofile(hook); abs(n); setprofile(None)\n"),
     unread("when-nobody-counts", "It loops only while no trace function is set, where no reader sees it.",
            "def loop(n):\n    if gettrace() is None: counted(n * 50)\n", INSIDE, row=13),
     unread("in-a-thread", "A thread loops, where no reader sees it.",
-           "def loop(n):\n    t = Thread(target=counted, args=(n * 20,)); t.start(); t.join()\n", ELSEWHERE, row=13),
+           "def loop(n):\n    t = Thread(target=counted, args=(n * 20,)); t.start(); t.join()\n", row=13),
     unread("in-an-old-thread", "A thread that was started with the notebook loops, where no reader sees it.",
            "submit = reach(Pool(1), 'sub~mit')\nsubmit(int).result()\ndef loop(n): submit(counted, n).result()\n", ELSEWHERE, row=13),
     unread("in-a-child", "A forked child loops, where no reader sees it.",
-           "def loop(n):\n    if fork() == 0: counted(n); os._exit(0)\n    os.wait()\n", ELSEWHERE, row=13),
+           "def loop(n):\n    if fork() == 0: counted(n); os._exit(0)\n    os.wait()\n", row=13),
     unread("in-a-subprocess", "Another program loops, where no reader sees it.",
-           "def loop(n):\n    run(['sh', '-c', f'i=0; while [ $$i -lt {n} ]; do i=$$((i+1)); done'])\n", ELSEWHERE, row=13),
+           "def loop(n):\n    run(['sh', '-c', f'i=0; while [ $$i -lt {n} ]; do i=$$((i+1)); done'])\n", row=13),
 ]  # fmt: skip

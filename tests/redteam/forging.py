@@ -268,7 +268,7 @@ ATTACKS = [
         "patched-encode", 4, "Every value is sent as a number that is not one: NaN, infinity, a million digits.",
         "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\n"
         "wire.encode = lambda value, keep=None, strided=False: ({'list': [float('nan'), {'list': []}]}, {})\n$wrong",
-        ("wrong", "tampered", "error", "forbidden"), beside=("wrong", "tampered", "error", "loops"),
+        ("wrong", "tampered", "error", "forbidden"), beside=("wrong", "tampered", "error", "loops", "passed"),
     ),
     Attack(
         "patched-json", 4, "json.dumps says 'passed' whatever it is asked.",
@@ -366,7 +366,7 @@ ATTACKS = [
         "    deep = ('{\"list\":[' * 100000 + ']}' * 100000)\n"
         "    text = ('{\"id\":\"%s\",\"operators\":{},\"value\":%s}' % (number, deep)).encode()\n"
         "    return struct.pack('!IQ', len(text), 0) + text\n"
-        "def $name(*args, **kwargs):\n    wire.pack = pack", ("tampered", "forbidden", "error"),
+        "def $name(*args, **kwargs):\n    wire.pack = pack", ("tampered", "forbidden", "error", "wrong"),
     ),
     Attack(
         "frame-bad-numbers", 6, "An answer with the right number carries tensors that overlap, overflow or do not exist.",
@@ -378,7 +378,7 @@ ATTACKS = [
         "    text = json.dumps({'id': header['id'], 'operators': {}, 'value': value}).encode()\n"
         "    numbers = numbers if len(turn) % 2 else b''\n"
         "    return struct.pack('!IQ', len(text), len(numbers)) + text + numbers\n"
-        "def $name(*args, **kwargs):\n    wire.pack = pack", ("tampered", "forbidden", "error"),
+        "def $name(*args, **kwargs):\n    wire.pack = pack", ("tampered", "forbidden", "error", "wrong"),
     ),
     Attack(
         "a-lying-verdict", 6, "Answers carry the fields of a report: verdict, score, points, passed.",
