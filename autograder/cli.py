@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from autograder import sample
+from autograder import archive, sample
 from autograder.assignment import Assignment, AssignmentError, assignment_names, find_root, load
 from autograder.fleet import Graded, Grader
 from autograder.grading import GradingError
 from autograder.jail.wall import WallError
 from autograder.report import Verdict
-from autograder.submission import list_submissions
+from autograder.submission import list_submissions, unnamed_submissions
 from autograder.submission import read as read_submission
 
 say = Console(stderr=True, highlight=False)
@@ -75,11 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     collect = command(
         "collect", _collect, "unpack an archive of submissions into nbgrader's layout, trusting nothing in it"
     )
-    collect.add_argument("assignment")
-    collect.add_argument("archive", type=Path, help="a zip or tar file from a learning-management system")
-    collect.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
-    collect.add_argument("--pattern", help="regular expression for file names, with a group (?P<student_id>…)")
-    collect.add_argument("--timestamps", metavar="ZONE", help="take the archive's times, which are local to this zone")
+    archive.add_arguments(collect)
     grade = command("grade", _grade, "grade submissions in nbgrader's layout, into nbgrader's gradebook")
     grade.add_argument("assignment")
     grade.add_argument("--submitted", type=Path, help="folder of submissions (default: submitted/ of the course)")
@@ -169,8 +165,6 @@ def _redteam(args: argparse.Namespace) -> int:
 
 
 def _collect(args: argparse.Namespace) -> int:
-    from autograder import archive
-
     return archive.command(args)
 
 
@@ -195,6 +189,9 @@ def _grade(args: argparse.Namespace) -> int:
     assignment = load(_root(args), args.assignment)
     submitted = (args.submitted or assignment.root / "submitted").absolute()
     submissions = list_submissions(submitted, assignment.name)
+    unnamed = [] if args.student else unnamed_submissions(submitted, assignment.name)
+    for sentence in unnamed:
+        say.print(escape(sentence), soft_wrap=True)
     if args.student:
         have = {student for student, _ in submissions}
         if absent := [student for student in args.student if student not in have]:
@@ -223,7 +220,7 @@ def _grade(args: argparse.Namespace) -> int:
     failed = _record(assignment, grader, graded) if use_gradebook else 0
     if not args.json:
         _summary(assignment, graded)
-    return int(failed > 0 or any(one.report.verdict is Verdict.FAULT for one in graded))
+    return int(failed > 0 or bool(unnamed) or any(one.report.verdict is Verdict.FAULT for one in graded))
 
 
 def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None) -> list[Graded]:

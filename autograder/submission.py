@@ -60,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's folder for one assignment. ``problem`` says, when there are no cells, why there are none."""
+    """One student's folder for one assignment. ``problem`` says why it could not be read; it then has no cells."""
 
     student: str
     assignment: str

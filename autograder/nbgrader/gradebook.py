@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import logging
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
@@ -146,8 +147,15 @@ class _OfStudents:
     progress: Callable[[str], None] = staticmethod(lambda student: None)
 
     def init_notebooks(self) -> None:
-        super().init_notebooks()
-        self.assignments = {a: found for a, found in self.assignments.items() if Path(a).parent.name in self.students}
+        # nbgrader looks for folders by a glob pattern, which takes a name with brackets for a pattern of its own.
+        name = self.coursedir.assignment_id
+        folders = [self._format_source(name, student) for student in self.students]
+        self.assignments = {folder: [os.path.join(folder, f"{name}.ipynb")] for folder in folders}
+
+    def _format_source(self, assignment_id: str, student_id: str, escape: bool = False) -> str:
+        # nbgrader reads the student out of a path by a pattern, and stops the whole run at a name with a line break.
+        path = super()._format_source(assignment_id, student_id, escape=escape)
+        return f"(?s){path}" if escape else path
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         self.progress(student_id)
