@@ -382,6 +382,10 @@ class SuiteRun:
     printed: str = ""
 
 
+# What a test raises when a value is not of the kind that it works with. An error of the harness's own is none of these.
+_STUMBLES = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError)
+
+
 class _Plugin:
     """Gives a suite its fixtures and writes down what its tests find, into the run at hand."""
 
@@ -427,7 +431,7 @@ class _Plugin:
     def _note(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         error = call.excinfo.value if call.excinfo else None
         verdict, detail = judge(error)
-        if verdict is Verdict.FAULT and _answered.get():
+        if isinstance(error, _STUMBLES) and verdict is Verdict.FAULT and _answered.get():
             # `validate` ran this test on right values: here it stumbled over the student's.
             verdict, detail = Verdict.WRONG, "what it returned is not of the kind that it should be"
         if error is not None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -164,15 +166,31 @@ def _own_warden() -> Warden:
 # --- workers ------------------------------------------------------------------------------------------------------
 
 
-def _work(pipe: Connection, root: Path, name: str) -> None:
+PR_SET_PDEATHSIG = 1
+WALL_TRIES = 2
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent ends, however that ends; the wall ends with this process."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _work(pipe: Connection, root: Path, name: str, parent: int) -> None:
     """A worker: grade what comes down the pipe until it closes."""
+    _die_with(parent)
     assignment = load(root, name)
-    with contextlib.suppress(EOFError, KeyboardInterrupt):
-        try:
-            _own_warden()
-        except WallError as error:
-            pipe.send(str(error))
-            return
+    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        for attempt in range(WALL_TRIES):
+            try:
+                _own_warden()
+                break
+            except WallError as error:
+                # Where no wall can stand none will, but one that was killed as it rose can be built again.
+                if attempt == WALL_TRIES - 1:
+                    pipe.send(str(error))
+                    return
         while True:
             pipe.send(_grade(assignment, pipe.recv()))
 
@@ -181,7 +199,7 @@ class _Worker:
     def __init__(self, root: Path, name: str) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, root, name), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, root, name, os.getpid()), daemon=True)
         self.process.start()
         theirs.close()
         self.task: Task | None = None

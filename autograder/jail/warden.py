@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +83,29 @@ class Warden:
         except (OSError, WardenError):
             # A zygote that died is replaced once; if the next one fails as well, the fault is reported.
             self._stop()
-            self._start()
             try:
+                self._start()
                 cell = self._open(limits)
-            except OSError as error:
+            except (OSError, wall.WallError) as error:
                 raise WardenError(f"no cell could be opened: {error}") from error
         try:
             yield cell
         finally:
             cell.close()
 
+    def zygote_lives(self) -> bool:
+        """Whether the zygote answers. A cell that ended with its zygote did not end by the student's doing."""
+        if self._control is None:
+            return False
+        try:
+            self._control.send(b"ping")
+            return self._control.recv(64) == b"alive"
+        except OSError:
+            return False
+
     def _open(self, limits: Limits) -> Cell:
+        if self._control is None:
+            raise WardenError("the zygote ended")
         ours, theirs = socket.socketpair()
         output, written = os.pipe()
         order = {
@@ -118,7 +130,7 @@ class Warden:
             raise
         ours.setblocking(False)
         os.set_blocking(output, False)
-        cell = Cell(ours, output, fds[0], limits)
+        cell = Cell(ours, output, fds[0], limits, self.zygote_lives)
         try:
             # Its first answer shows that the inmate stands behind all of its walls; no code of the submission ran yet.
             cell.names([])
@@ -133,7 +145,10 @@ class Warden:
 class Cell:
     """One inmate: requests go in, values come out."""
 
-    def __init__(self, sock: socket.socket, output: int, pidfd: int, limits: Limits) -> None:
+    def __init__(
+        self, sock: socket.socket, output: int, pidfd: int, limits: Limits, zygote_lives: Callable[[], bool]
+    ) -> None:
+        self._zygote_lives = zygote_lives
         self._sock, self._output, self._pidfd, self.limits = sock, output, pidfd, limits
         self._pid = _pid_of(pidfd)
         self.printed = bytearray()
@@ -219,6 +234,8 @@ class Cell:
         except wire.WireError as error:
             raise self._die(Verdict.TAMPERED, f"the process sent {error}") from error
         except EOFError:
+            if not self._zygote_lives():
+                raise WardenError("the zygote ended in the middle of a submission") from None
             raise self._die(Verdict.ERROR, "the process ended in the middle of its work") from None
         self._drain()
         if reply.get("id") != request["id"]:

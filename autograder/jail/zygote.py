@@ -113,6 +113,9 @@ def main() -> None:
         message, fds, _, _ = socket.recv_fds(control, 1 << 16, 2)
         if not message:
             sys.exit(0)
+        if message == b"ping":
+            control.send(b"alive")
+            continue
         cell, output = fds
         sock = socket.socket(fileno=cell)
         fork_inmate(sock, output, shell, json.loads(message), filter_program)

@@ -33,4 +33,6 @@ def configure(c: Config, root: Path) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
     c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LateSteps"
+    c.ZipCollectApp.extractor_plugin = "autograder.nbgrader.collect.SafeExtractor"
+    c.ZipCollectApp.collector_plugin = "autograder.nbgrader.collect.SafeCollector"
     c.ExportApp.plugin_class = "autograder.nbgrader.export.GradesCsv"
