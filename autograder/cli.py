@@ -288,7 +288,8 @@ def _summary(assignment: Assignment, graded: list[Graded]) -> None:
         report = one.report
         if report.verdict is Verdict.FAULT:
             why = "; ".join(report.remarks)
-            say.print(f"[magenta]not graded, through our fault:[/magenta] {escape(printable(report.student))}: {escape(why)}")
+            name = escape(printable(report.student))
+            say.print(f"[magenta]not graded, through our fault:[/magenta] {name}: {escape(why)}")
         elif one.moved and one.before is not None:
             was = f"{one.before.score:g} ({one.before.verdict})"
             say.print(f"moved: {escape(printable(report.student))} from {was} to {report.score:g} ({report.verdict})")
