@@ -14,7 +14,7 @@ ASSIGNMENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
 SITE := _build/html/.built
 
-.PHONY: help course test site lab pictures grade bundles release validate clean
+.PHONY: help course test site lab pictures grade bench bundles release validate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,9 @@ pictures: $(TEST_READY) site | system-browser  ## take README's pictures anew
 
 grade: $(READY) | system-jail  ## grade what is in submitted/: make grade A=a1-convolution
 	@$(BIN)/autograder grade $(A)
+
+bench: $(READY) | system-jail  ## grading side by side with stock nbgrader and the floor (half an hour)
+	@$(BIN)/python -m benchmarks.grading --out benchmarks/results
 
 release: $(READY)  ## generate assignments/ from solutions/
 	@$(BIN)/autograder release $(ASSIGNMENTS)
