@@ -92,11 +92,12 @@ def test_a_forgery_works_where_tests_run_beside_the_code(attack, a1, tmp_path):
     assert naive.believes(attack.control, name, sources, tmp_path)
 
 
-@pytest.mark.parametrize("how", naive.WAYS)
-@pytest.mark.parametrize("name", ["output_size", "im2col"])
+# Those that compare by built-in means judge a number, the others a tensor.
+NAIVE = [(how, "output_size" if how == "builtins" else "im2col") for how in naive.WAYS]
+
+
+@pytest.mark.parametrize(("how", "name"), NAIVE)
 def test_the_naive_graders_know_right_from_wrong(how, name, a1, reference, tmp_path):
-    if (name == "im2col") == (how == "builtins") or (name == "output_size" and how in ("numpy", "equality")):
-        pytest.skip("no such comparison")
     for folder in ("right", "wrong"):
         (tmp_path / folder).mkdir()
     assert naive.believes(how, name, [reference[name]], tmp_path / "right")
