@@ -19,6 +19,7 @@ import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -399,9 +400,30 @@ class _Plugin:
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> torch.Generator:
+        return self.generator(request.node.name)
+
+    def generator(self, test: str) -> torch.Generator:
         # Each test draws from its own stream, so that adding or leaving out a test does not move another's inputs.
-        digest = hashlib.sha256(f"{self.run.seed}:{request.node.name}".encode()).digest()
+        digest = hashlib.sha256(f"{self.run.seed}:{test}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+    def perform(self, item: pytest.Function) -> None:
+        """Run a test that needs no more of pytest than to be called; see `_plain`."""
+        given = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        if "student" in item.fixturenames:
+            given["student"] = self.run.student
+        if "rng" in item.fixturenames:
+            given["rng"] = self.generator(item.name)
+        error: BaseException | None = None
+        started = time.perf_counter()
+        try:
+            with self._watched(item):
+                item.obj(**given)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise
+        except BaseException as raised:
+            error = raised
+        self._note(item, error, time.perf_counter() - started)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "points(n): how many points the test is worth; one unless it says so")
@@ -411,25 +433,29 @@ class _Plugin:
         if report.failed:
             self.problems.append(str(report.longrepr))
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+    @contextlib.contextmanager
+    def _watched(self, item: pytest.Item) -> Iterator[None]:
         token = _measured.set(self.run.measurements.setdefault(item.name, []))
         _answered.set(False)
         try:
-            return (yield)
+            yield
         finally:
             _measured.reset(token)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        with self._watched(item):
+            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         if call.when == "call" or call.excinfo is not None:
-            self._note(item, call)
+            self._note(item, call.excinfo.value if call.excinfo else None, call.duration)
         # A report of our own: pytest's would render a traceback that nobody reads, and take longer than the test.
         outcome = "failed" if call.excinfo else "passed"
         return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when, duration=call.duration)
 
-    def _note(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        error = call.excinfo.value if call.excinfo else None
+    def _note(self, item: pytest.Item, error: BaseException | None, duration: float) -> None:
         verdict, detail = judge(error)
         if isinstance(error, _STUMBLES) and verdict is Verdict.FAULT and _answered.get():
             # `validate` ran this test on right values: here it stumbled over the student's.
@@ -446,7 +472,7 @@ class _Plugin:
                 gate=gate,
                 message=inspect.cleandoc(getattr(item.obj, "__doc__", None) or ""),
                 detail=detail,
-                duration=round(call.duration, 4),
+                duration=round(duration, 4),
             )
         )
 
@@ -521,19 +547,42 @@ class _Suite:
         if not session.items:
             raise SuiteError(f"{path.name} holds no test; write at least one")
         self._items = session.items
+        self._plain = all(map(_plain, session.items))
 
     def run(self, student: Any, seed: int) -> SuiteRun:
         run = self._plugin.run = SuiteRun(student, seed)
         printed = io.StringIO()
         try:
-            with contextlib.redirect_stdout(printed):
-                for item, following in zip_longest(self._items, self._items[1:]):
-                    item._initrequest()  # forget the values that its fixtures had for the last student
-                    self._config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the suite's own code; the student's runs elsewhere or says its own
+                if self._plain:
+                    for item in self._items:
+                        self._plugin.perform(item)
+                else:
+                    for item, following in zip_longest(self._items, self._items[1:]):
+                        item._initrequest()  # forget the values that its fixtures had for the last student
+                        self._config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         finally:
             self._plugin.run = SuiteRun(None, 0)
         run.printed = printed.getvalue()
         return run
+
+
+def _plain(item: pytest.Item) -> bool:
+    """Whether a test is a function of nothing but our fixtures and its own parameters, with no mark that acts.
+
+    Such a test, and nearly all are, is called directly. pytest's protocol of hooks around it, made for plugins that are
+    not there, would take as long as most tests do; a suite with any other test runs through it.
+    """
+    if not isinstance(item, pytest.Function) or item.cls is not None or inspect.iscoroutinefunction(item.obj):
+        return False
+    marks = list(item.iter_markers())
+    if any(mark.name not in ("points", "gate", "parametrize") or mark.kwargs.get("indirect") for mark in marks):
+        return False
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    asked = item._fixtureinfo
+    fixtures = [name for name in asked.initialnames if name not in parameters]
+    return all(name in ("student", "rng") and len(asked.name2fixturedefs[name]) == 1 for name in fixtures)
 
 
 @contextlib.contextmanager

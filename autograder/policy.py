@@ -17,7 +17,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["loop", "call", "interpreter", "syntax"]
 
@@ -163,21 +163,21 @@ def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[F
     read all the same.
     """
     findings: list[Finding] = []
-    cells: list[tuple[int, str, ast.Module]] = []
+    cells: list[tuple[int, str, tuple[_Node, ...]]] = []
     for index, source in enumerate(sources):
-        tree = _parse(source)
-        if isinstance(tree, ast.Module):
-            cells.append((index, source, tree))
+        nodes = _parse(source)
+        if isinstance(nodes[0], _Node):
+            cells.append((index, source, nodes))
         else:
-            line, problem = tree
+            line, problem = nodes
             findings.append(Finding("syntax", problem, line, index, _line(source, line)))
     names = _Names()
-    for _, _, tree in cells:
-        names.learn(tree)
+    for _, _, nodes in cells:
+        names.learn(node.node for node in nodes)
     names.settle()
-    for index, source, tree in cells:
+    for index, source, nodes in cells:
         try:
-            findings += _read(tree, names, index, source, forbid)
+            findings += _read(nodes, names, index, source, forbid)
         except (RecursionError, MemoryError):
             findings.append(Finding("syntax", "nested too deeply to read", 1, index, _line(source, 1)))
     return sorted(findings, key=lambda found: (found.cell, found.line, found.kind, found.name))
@@ -215,8 +215,17 @@ def python_of(source: str) -> str:
     return "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
 
 
+class _Node(NamedTuple):
+    """A node of a cell, the function around it, and whether it is the inner part of a dotted name."""
+
+    node: ast.AST
+    scope: str
+    inner: bool
+
+
 @functools.lru_cache(maxsize=256)  # a notebook is read once for each of its exercises
-def _parse(source: str) -> ast.Module | tuple[int, str]:
+def _parse(source: str) -> tuple[_Node, ...] | tuple[int, str]:
+    """The nodes of a cell that say something, the module first; or the line and the problem that keeps it unread."""
     if len(source) > MAX_CHARACTERS:
         return 1, f"longer than {MAX_CHARACTERS:,} characters"
     problem: tuple[int, str] = (1, "cannot be read")
@@ -224,7 +233,8 @@ def _parse(source: str) -> ast.Module | tuple[int, str]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a student's invalid escape is no business of our stderr
-                return ast.parse(text)
+                tree = ast.parse(text)
+            return tuple(node for node in _walk(tree) if isinstance(node.node, _TELLING))
         except SyntaxError as error:
             problem = (error.lineno or 1, f"syntax error: {error.msg}")
         except (RecursionError, MemoryError):
@@ -250,9 +260,9 @@ class _Names:
     stars: set[str] = field(default_factory=set)
     assignments: list[tuple[ast.expr, ast.expr]] = field(default_factory=list)
 
-    def learn(self, tree: ast.Module) -> None:
-        """Add the bindings of one cell."""
-        for node in ast.walk(tree):
+    def learn(self, nodes: Iterable[ast.AST]) -> None:
+        """Add the bindings among the nodes of one cell."""
+        for node in nodes:
             match node:
                 case ast.Import(names=aliases):
                     for alias in aliases:
@@ -339,7 +349,7 @@ def _under(base: str, name: str) -> str:
 # --- findings ------------------------------------------------------------------------------------------------------
 
 
-def _read(tree: ast.Module, names: _Names, cell: int, source: str, forbid: Sequence[str]) -> Iterator[Finding]:
+def _read(nodes: Iterable[_Node], names: _Names, cell: int, source: str, forbid: Sequence[str]) -> Iterator[Finding]:
     seen: set[tuple[str, str, int]] = set()
     groups: tuple[tuple[Kind, Iterable[str]], ...] = (("call", forbid), ("interpreter", INTERPRETER), ("loop", LOOPING))
     elsewhere: dict[str, bool] = {}
@@ -351,7 +361,7 @@ def _read(tree: ast.Module, names: _Names, cell: int, source: str, forbid: Seque
             seen.add((kind, name, line))
             yield Finding(kind, name, line, cell, _line(source, line), scope)
 
-    for node, scope, inner in _walk(tree):
+    for node, scope, inner in nodes:
         if loop := _STATEMENTS.get(type(node)):
             yield from found("loop", loop, node, scope)
         if isinstance(node, ast.Name) and node.id in scope.split(".") and isinstance(node.ctx, ast.Load):
@@ -380,14 +390,21 @@ def _said(node: ast.AST, names: _Names, inner: bool) -> Iterable[str]:
     return ()
 
 
-def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, str, bool]]:
-    """Every node with the function around it and whether it is the inner part of a dotted name; no recursion."""
-    pending: list[tuple[ast.AST, str, bool]] = [(tree, "", False)]
+# The kinds of node that bind a name, say one or loop; the others are passed over once a cell has been parsed.
+_TELLING = (
+    ast.Module, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.arg, ast.Assign,
+    ast.AnnAssign, ast.NamedExpr, ast.Name, ast.Attribute, ast.Call, ast.Subscript, *_STATEMENTS,
+)  # fmt: skip
+
+
+def _walk(tree: ast.Module) -> Iterator[_Node]:
+    """Every node of a tree, the module first; no recursion."""
+    pending = [_Node(tree, "", False)]
     while pending:
         node, scope, inner = pending.pop()
-        yield node, scope, inner
+        yield _Node(node, scope, inner)
         within = scope
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             within = f"{scope}.{node.name}" if scope else node.name
         dotted = isinstance(node, ast.Attribute)
-        pending += [(child, within, dotted) for child in ast.iter_child_nodes(node)]
+        pending += [_Node(child, within, dotted) for child in ast.iter_child_nodes(node)]
