@@ -8,6 +8,7 @@ Neither count depends on the machine or on what else it is doing, so one measure
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 from collections import Counter
@@ -137,5 +138,10 @@ def grows(works: Sequence[Work]) -> bool:
 
 def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
     """Those operator ``names`` that match one of the ``patterns`` (shell wildcards, ``aten::*conv*``)."""
-    wanted = list(patterns)
-    return sorted({name for name in names if any(fnmatchcase(name, pattern) for pattern in wanted)})
+    wanted = tuple(patterns)
+    return sorted({name for name in names if _matches(name, wanted)})
+
+
+@functools.lru_cache(maxsize=4096)  # a few hundred operators and a dozen patterns meet thousands of times
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

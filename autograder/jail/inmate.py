@@ -129,7 +129,7 @@ class Inmate:
             reply["id"] = request["id"]
             try:
                 frame = wire.pack(reply, out)
-            except (wire.WireError, ValueError, MemoryError) as error:
+            except (wire.WireError, ValueError, TypeError, RuntimeError, MemoryError) as error:
                 frame = wire.pack({"id": request["id"], "error": self._describe(error)})
             for stream in (sys.stdout, sys.stderr):
                 try:

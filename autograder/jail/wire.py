@@ -34,6 +34,10 @@ _DTYPES = {
 }  # fmt: skip
 
 
+_TABLE = struct.Struct("<Q")
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class WireError(Exception):
     """Bytes that are not a frame of this protocol, or a value that cannot cross."""
 
@@ -56,13 +60,12 @@ def encode(value: Any, keep: Callable[[Any], int] | None = None, strided: bool =
 
     def tensor(t: torch.Tensor) -> dict[str, Any]:
         key = str(len(tensors))
-        t = t.detach()
+        t = t.detach().resolve_neg()
         if strided and not t.is_contiguous() and t.numel():
             span = 1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True))
-            # A clone: two views of one storage may not meet in a safetensors file.
-            tensors[key] = torch.as_strided(t, (span,), (1,)).clone()
+            tensors[key] = torch.as_strided(t, (span,), (1,))
             return {"tensor": key, "size": list(t.shape), "stride": list(t.stride())}
-        tensors[key] = t.cpu().contiguous().clone()
+        tensors[key] = t.cpu().contiguous()
         return {"tensor": key}
 
     parts = itertools.count()
@@ -75,14 +78,14 @@ def encode(value: Any, keep: Callable[[Any], int] | None = None, strided: bool =
         kind = type(v)
         if v is None or kind in (bool, float, str):
             return v
+        if kind in (torch.Tensor, torch.nn.Parameter) and v.layout is torch.strided and v.dtype in _DTYPES:
+            return tensor(v)
         if kind is int:
             if v.bit_length() > 1024:
                 raise WireError("the value holds an integer of more than 1024 bits")
             return v
         if isinstance(v, np.generic) and kind.__module__ == "numpy":
             return tree(v.item(), depth + 1)
-        if kind in (torch.Tensor, torch.nn.Parameter) and v.layout is torch.strided and v.dtype in _DTYPES:
-            return tensor(v)
         if kind is np.ndarray and v.dtype.kind in "biuf":
             # numpy returns zero-dimensional arrays as they are only through ascontiguousarray + reshape
             plain = np.ascontiguousarray(v, dtype=v.dtype.newbyteorder("=")).reshape(v.shape)
@@ -146,7 +149,7 @@ def decode(node: Any, tensors: dict[str, torch.Tensor], resolve: Callable[[int],
 def pack(header: dict[str, Any], tensors: dict[str, torch.Tensor] | None = None) -> bytes:
     """One frame."""
     numbers = _numbers(tensors) if tensors else b""
-    text = json.dumps(header, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    text = _compact(header).encode("utf-8", "surrogatepass")
     if len(text) > HEADER_LIMIT or len(numbers) > NUMBERS_LIMIT:
         raise WireError("the value is larger than may cross")
     return PREFIX.pack(len(text), len(numbers)) + text + numbers
@@ -160,13 +163,15 @@ def _numbers(tensors: dict[str, torch.Tensor]) -> bytes:
     """
     contents, parts, at = {}, [], 0
     for name, tensor in tensors.items():
-        raw = tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
-        about = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, at + len(raw)]}
-        contents[name] = about
+        plain = tensor.view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor
+        raw = plain.numpy().tobytes()
+        contents[name] = {
+            "dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, at + len(raw)]
+        }  # fmt: skip
         parts.append(raw)
         at += len(raw)
-    table = json.dumps(contents, separators=(",", ":")).encode()
-    return struct.pack("<Q", len(table)) + table + b"".join(parts)
+    table = _compact(contents).encode()
+    return b"".join((_TABLE.pack(len(table)), table, *parts))
 
 
 def unpack(text: bytes, numbers: bytes) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
