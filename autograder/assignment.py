@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-import nbformat
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+# While nbformat is imported, jsonschema would compile a grammar for IRIs, which no notebook has, and which takes longer
+# than all of our own start.
+_grammar = sys.modules.setdefault("rfc3987_syntax", None)
+import nbformat  # noqa: E402
+
+if _grammar is None:
+    del sys.modules["rfc3987_syntax"]
+
 ROOT_MARKERS = ("solutions", "autograder")
+
+
+class GradingError(Exception):
+    """A fault of the harness or of a suite, never of the submission."""
 
 
 class AssignmentError(Exception):

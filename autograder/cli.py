@@ -6,18 +6,17 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from autograder import archive, sample
-from autograder.assignment import Assignment, AssignmentError, assignment_names, find_root, load
+from autograder.assignment import Assignment, AssignmentError, GradingError, assignment_names, find_root, load
 from autograder.fleet import Graded, Grader
-from autograder.grading import GradingError
 from autograder.jail.wall import WallError
 from autograder.report import Verdict
 from autograder.submission import list_submissions, unnamed_submissions
@@ -203,17 +202,21 @@ def _grade(args: argparse.Namespace) -> int:
             "(collect submissions there, or name another folder with --submitted)"
         )
     use_gradebook = not args.no_gradebook
-    if use_gradebook:
-        if submitted != assignment.root / "submitted":
-            raise AssignmentError(
-                f"nbgrader's gradebook takes submissions from {assignment.root / 'submitted'} alone; "
-                "with another --submitted add --no-gradebook"
-            )
-        from autograder.nbgrader import gradebook
+    if use_gradebook and submitted != assignment.root / "submitted":
+        raise AssignmentError(
+            f"nbgrader's gradebook takes submissions from {assignment.root / 'submitted'} alone; "
+            "with another --submitted add --no-gradebook"
+        )
 
-        gradebook.require(assignment)
+    def meanwhile() -> None:
+        # nbgrader takes seconds to import, in which the graders start.
+        if use_gradebook:
+            from autograder.nbgrader import gradebook
+
+            gradebook.require(assignment)
+
     grader = Grader(assignment)
-    graded = _with_progress(grader, submissions, args.jobs)
+    graded = _with_progress(grader, submissions, args.jobs, meanwhile)
     if args.json:
         for one in graded:
             print(one.report.model_dump_json())
@@ -223,13 +226,17 @@ def _grade(args: argparse.Namespace) -> int:
     return int(failed > 0 or bool(unnamed) or any(one.report.verdict is Verdict.FAULT for one in graded))
 
 
-def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None) -> list[Graded]:
+def _with_progress(
+    grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None, meanwhile: Callable[[], None]
+) -> list[Graded]:
     counts: Counter[str] = Counter()
     columns = [
         TextColumn("grading"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
         TextColumn("{task.fields[counts]}"),
     ]
     with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
@@ -240,7 +247,7 @@ def _with_progress(grader: Grader, submissions: list[tuple[str, Path]], jobs: in
             told = "  ".join(f"{count} {name}" for name, count in counts.most_common())
             progress.update(bar, advance=1, counts=told)
 
-        return grader.many(submissions, jobs, done)
+        return grader.many(submissions, jobs, done, meanwhile)
 
 
 def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> int:

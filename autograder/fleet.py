@@ -1,7 +1,11 @@
 """Grades many submissions: what is stored is taken from there, the rest is shared out over this machine's cores.
 
-Each worker is a process of its own with a warden of its own, so what breaks one is seen by the others only as work
-that they take over. A submission whose grading fails through no fault of its own is tried again, then reported as ours.
+Each worker is a process of its own, forked from one that has made the slow imports; all of them open their cells in one
+zygote, behind one wall, which starts meanwhile. What breaks one worker is seen by the others only as work that they
+take over, and a worker that loses the zygote starts its own. A submission whose grading fails through no fault of its
+own is tried again, then reported as ours.
+
+Nothing here imports PyTorch before a submission has to be graded: a second run takes all from the store at once.
 """
 
 from __future__ import annotations
@@ -12,23 +16,25 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from autograder import grading
-from autograder.assignment import Assignment, load
-from autograder.grading import GradingError
-from autograder.jail.wall import WallError
-from autograder.jail.warden import Warden, WardenError
+from autograder import keys
+from autograder.assignment import Assignment, GradingError, load
+from autograder.jail.wall import WallError, Zygote
 from autograder.report import ExerciseResult, Report, Verdict
 from autograder.store import Latest, Store
 from autograder.submission import Submission
 from autograder.submission import read as read_submission
+
+if TYPE_CHECKING:
+    from autograder.jail.warden import Warden
 
 TRIES = 3
 
@@ -67,16 +73,16 @@ class Grader:
         self.assignment = assignment
         self.store = store or Store(assignment.root)
         _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
-        self._secret = grading.course_secret(assignment.root)
-        self._harness = grading.harness_digest(assignment)
+        self._secret = keys.course_secret(assignment.root)
+        self._harness = keys.harness_digest(assignment)
 
     def seed(self, student: str) -> int:
         """The seed of one student's hidden tests."""
-        return grading.submission_seed(self._secret, self.assignment.name, student)
+        return keys.submission_seed(self._secret, self.assignment.name, student)
 
     def key(self, submission: Submission) -> str:
         """What the report of ``submission`` is stored under."""
-        return grading.report_key(self._harness, submission, self.seed(submission.student))
+        return keys.report_key(self._harness, submission, self.seed(submission.student))
 
     def one(self, submission: Submission) -> Report:
         """The report of one submission, graded in this process if need be."""
@@ -93,10 +99,12 @@ class Grader:
         submissions: Iterable[tuple[str, Path]],
         jobs: int | None = None,
         progress: Callable[[Graded], None] = lambda _: None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> list[Graded]:
         """Grade ``(student, folder)`` pairs on ``jobs`` processes (default: one a core), in the order of students.
 
-        ``progress`` is told of each as it is done. Raises `WallError` when this machine cannot jail anything.
+        ``progress`` is told of each as it is done; ``meanwhile`` is called before the first, while the others start.
+        Raises `WallError` when this machine cannot jail anything.
         """
         done: dict[str, Graded] = {}
         todo: list[Task] = []
@@ -112,7 +120,7 @@ class Grader:
                 finish(report, cached=True)
             else:
                 todo.append(Task(submission, self.seed(student), key))
-        share_out(self.assignment, todo, jobs, lambda task, report: finish(report, cached=False))
+        share_out(self.assignment, todo, jobs, lambda task, report: finish(report, cached=False), meanwhile)
         return [done[student] for student in sorted(done)]
 
 
@@ -122,6 +130,9 @@ def available_cores() -> int:
 
 
 def _grade(assignment: Assignment, task: Task) -> Report:
+    from autograder import grading
+    from autograder.jail.warden import WardenError
+
     why = ""
     for _ in range(TRIES):
         try:
@@ -152,13 +163,17 @@ def fault_report(assignment: Assignment, task: Task, why: str) -> Report:
 _warden: Warden | None = None
 
 
-def _own_warden() -> Warden:
-    """This process's warden, started on first use and stopped when the process ends."""
+def _own_warden(control: socket.socket | None = None) -> Warden:
+    """This process's warden, started on first use and stopped when the process ends; ``control`` is a zygote's."""
     global _warden
     if _warden is None:
+        import torch
+
+        from autograder.jail.warden import Warden
+
         # The oracles' tensors are small: threads cost them time, and the other cores have workers of their own.
         torch.set_num_threads(1)
-        _warden = Warden().__enter__()
+        _warden = Warden(control).__enter__()
         atexit.register(_warden.__exit__)
     return _warden
 
@@ -167,46 +182,50 @@ def _own_warden() -> Warden:
 
 
 PR_SET_PDEATHSIG = 1
-WALL_TRIES = 2
+IMPORTED_ONCE = ["autograder.grading", "autograder.jail.warden", "autograder.fleet"]
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when its parent ends, however that ends; the wall ends with this process."""
+def _die_with_parent() -> None:
+    """Have the kernel end this process when the one that forked it ends, which ends with the grader itself."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    # The fork server ends when the last copy of this descriptor is closed, and the grader's shall be the last.
+    os.close(forkserver._forkserver._forkserver_alive_fd)
+    grader = multiprocessing.parent_process()
+    if grader is None or not grader.is_alive():
         os._exit(1)
 
 
-def _work(pipe: Connection, root: Path, name: str, parent: int) -> None:
+def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> None:
     """A worker: grade what comes down the pipe until it closes."""
-    _die_with(parent)
+    _die_with_parent()
     assignment = load(root, name)
+    control.settimeout(120)
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        for attempt in range(WALL_TRIES):
-            try:
-                _own_warden()
-                break
-            except WallError as error:
-                # Where no wall can stand none will, but one that was killed as it rose can be built again.
-                if attempt == WALL_TRIES - 1:
-                    pipe.send(str(error))
-                    return
+        _own_warden(control)
         while True:
             pipe.send(_grade(assignment, pipe.recv()))
 
 
 class _Worker:
-    def __init__(self, root: Path, name: str) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, root: Path, name: str, control: socket.socket) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(IMPORTED_ONCE)
+        self._course, self._control = (root, name), control
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, root, name, os.getpid()), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, root, name, control), daemon=True)
         self.process.start()
         theirs.close()
         self.task: Task | None = None
 
     def give(self, task: Task) -> None:
         self.task = task
-        self.pipe.send(task)
+        with contextlib.suppress(OSError):  # one that has ended is found out when its answer is awaited
+            self.pipe.send(task)
+
+    def again(self, control: socket.socket | None = None) -> _Worker:
+        """Another in its place."""
+        self.stop()
+        return _Worker(*self._course, control or self._control)
 
     def stop(self) -> None:
         self.pipe.close()
@@ -216,18 +235,48 @@ class _Worker:
             self.process.join()
 
 
+@contextlib.contextmanager
+def _workers(assignment: Assignment, count: int, meanwhile: Callable[[], None]) -> Iterator[list[_Worker]]:
+    """That many workers behind one wall, ready for work. Raises `WallError` when this machine cannot jail anything."""
+    zygote = Zygote()
+    workers: list[_Worker] = []
+    try:
+        workers += [_Worker(assignment.root, assignment.name, zygote.control) for _ in range(count)]
+        meanwhile()
+        try:
+            zygote.ready()
+        except WallError:
+            # Where no wall can stand none will, but one that was killed as it rose can be built again.
+            zygote = Zygote()
+            zygote.ready()
+            workers[:] = [worker.again(zygote.control) for worker in workers]
+        yield workers
+    finally:
+        for worker in workers:
+            worker.stop()
+        zygote.stop()
+        # The process that workers are forked from would stay for as long as this one.
+        forkserver._forkserver._stop()
+
+
 def share_out(
-    assignment: Assignment, tasks: list[Task], jobs: int | None, finish: Callable[[Task, Report], None]
+    assignment: Assignment,
+    tasks: list[Task],
+    jobs: int | None,
+    finish: Callable[[Task, Report], None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Grade ``tasks`` on ``jobs`` processes (default: one a core) and tell ``finish`` of each as it is done.
 
-    Raises `WallError` when this machine cannot jail anything.
+    ``meanwhile`` is called before the first, while the processes start. Raises `WallError` when this machine cannot
+    jail anything.
     """
+    if not tasks:
+        meanwhile()
+        return
     waiting = deque(tasks)
     deaths: dict[int, int] = {}
-    count = max(1, min(jobs or available_cores(), len(tasks))) if tasks else 0
-    workers = [_Worker(assignment.root, assignment.name) for _ in range(count)]
-    try:
+    with _workers(assignment, max(1, min(jobs or available_cores(), len(tasks))), meanwhile) as workers:
         for worker in workers:
             worker.give(waiting.popleft())
         while busy := {worker.pipe: worker for worker in workers if worker.task}:
@@ -237,20 +286,14 @@ def share_out(
                 try:
                     answer = worker.pipe.recv()
                 except (EOFError, OSError):
-                    worker.stop()
                     deaths[id(task)] = deaths.get(id(task), 0) + 1
                     if deaths[id(task)] < TRIES:
                         waiting.appendleft(task)
                     else:
                         why = f"the grading process ended {TRIES} times on this submission"
                         finish(task, fault_report(assignment, task, why))
-                    workers[workers.index(worker)] = worker = _Worker(assignment.root, assignment.name)
+                    workers[workers.index(worker)] = worker = worker.again()
                 else:
-                    if isinstance(answer, str):
-                        raise WallError(answer)
                     finish(task, answer)
                 if waiting:
                     worker.give(waiting.popleft())
-    finally:
-        for worker in workers:
-            worker.stop()

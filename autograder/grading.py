@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
-import secrets
 import time
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import Any
 
 from autograder import policy
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, GradingError
 from autograder.calls import Mode, Outcome
 from autograder.dialect import StudentError, StudentFunction, SuiteError, SuiteRun, run_suite
 from autograder.jail.warden import Cell, CellDied, RemoteFunction, Warden
@@ -29,10 +25,6 @@ from autograder.submission import Submission
 
 DEATHS_PER_EXERCISE = 2
 RESTARTS_FOR_CELLS = 8
-
-
-class GradingError(Exception):
-    """A fault of the harness or of a suite, never of the submission."""
 
 
 class Session:
@@ -289,43 +281,3 @@ def _report(
         key=key,
         durations={name: round(value, 4) for name, value in (seconds or {}).items()},
     )
-
-
-# --- seeds and keys -----------------------------------------------------------------------------------------------
-
-
-def course_secret(root: Path) -> bytes:
-    """The secret that seeds are drawn from; made on first use, readable by its owner alone, outside every jail."""
-    path = root / ".autograder" / "secret"
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_bytes()
-    path.parent.mkdir(exist_ok=True)
-    with contextlib.suppress(FileExistsError), path.open("xb") as file:
-        path.chmod(0o600)
-        file.write(secrets.token_bytes(32))
-    return path.read_bytes()
-
-
-def submission_seed(secret: bytes, assignment: str, student: str) -> int:
-    """The seed of one student's hidden tests: the same at every grading, another for everybody, unforeseeable."""
-    digest = hmac.digest(secret, f"{assignment}\0{student}".encode("utf-8", "surrogateescape"), "sha256")
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-def harness_digest(assignment: Assignment) -> str:
-    """A digest of all that decides a grade beside the submission: harness, suites, manifest and release."""
-    package = Path(__file__).parent
-    files = [path for path in sorted(package.rglob("*.py")) if "suites" not in path.relative_to(package).parts]
-    files += sorted(assignment.suites.glob("*.py"))
-    files += [assignment.source / "assignment.toml", assignment.release / f"{assignment.name}.ipynb"]
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def report_key(harness: str, submission: Submission, seed: int) -> str:
-    """What a report is stored under: two gradings with one key give one result."""
-    parts = (harness, submission.digest, submission.problem, submission.student, str(seed))
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

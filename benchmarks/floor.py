@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from autograder import grading
+from autograder import grading, keys
 from autograder.assignment import Assignment, load
 from autograder.dialect import LocalStudent, run_suite
 from autograder.report import score_exercise
@@ -64,7 +64,7 @@ def _grade(root: Path, name: str, student: str) -> Points:
 
 def grade(assignment: Assignment, student: str) -> Points:
     """The points of one submission, graded in this process."""
-    seed = grading.submission_seed(grading.course_secret(assignment.root), assignment.name, student)
+    seed = keys.submission_seed(keys.course_secret(assignment.root), assignment.name, student)
     submission = read(assignment.root / "submitted" / student / assignment.name, student, assignment.name)
     namespace: dict[str, object] = {"__name__": "__main__"}
     points = {}

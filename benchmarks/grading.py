@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder import grading
+from autograder import keys
 from autograder.assignment import Assignment, load
 from autograder.fleet import available_cores
 from autograder.sample import STUB, Recipe
@@ -71,7 +71,7 @@ def measure(plan: Plan, recipes: Sequence[Recipe] | None = None, say: Callable[[
     Raises `DifferentGrades` when two ways do not agree.
     """
     original = load(ROOT, plan.assignment)
-    before = grading.harness_digest(original)
+    before = keys.harness_digest(original)
     recipes = recipes or well_behaved(original)
     results: dict[str, Any] = {
         "machine": machine.describe(ROOT),
@@ -91,7 +91,7 @@ def measure(plan: Plan, recipes: Sequence[Recipe] | None = None, say: Callable[[
         results["memory"] = _memory(plan, folder, say)
     results["check"] = _checks(plan, original, say)
     results["notes"] += [] if "otter" in runs else ["Otter is not installed here and was not measured."]
-    if grading.harness_digest(original) != before:
+    if keys.harness_digest(original) != before:
         results["notes"].append("The harness was edited during the run: these numbers are of no one version.")
     return results
 

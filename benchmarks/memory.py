@@ -72,7 +72,7 @@ def _holdings(root: int) -> dict[str, list[float]]:
     held["main process"].append(_status(root))
     for child in _children(root):
         words = _words(child)
-        if "spawn_main" in words:
+        if "multiprocessing.forkserver" in words:
             held["worker"].append(_status(child))
             for below in _children(child):
                 if "bwrap" in _words(below):

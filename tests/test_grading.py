@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from autograder import grading
+from autograder import grading, keys
 from autograder.report import Report, Verdict
 from autograder.submission import Cell, Submission
 from tests.conftest import A1, ROOT
@@ -143,26 +143,26 @@ def test_reaching_for_the_counter_is_forbidden(grade, reference):
 
 
 def test_seeds_are_the_courses_secret(tmp_path):
-    secret = grading.course_secret(tmp_path)
-    assert grading.course_secret(tmp_path) == secret and len(secret) == 32
+    secret = keys.course_secret(tmp_path)
+    assert keys.course_secret(tmp_path) == secret and len(secret) == 32
     assert (tmp_path / ".autograder" / "secret").stat().st_mode & 0o777 == 0o600
-    ada, bob = (grading.submission_seed(secret, A1, name) for name in ("ada", "bob"))
+    ada, bob = (keys.submission_seed(secret, A1, name) for name in ("ada", "bob"))
     assert ada != bob and 0 <= ada < 2**63
-    assert grading.submission_seed(b"another", A1, "ada") != ada
+    assert keys.submission_seed(b"another", A1, "ada") != ada
 
 
 def test_a_key_changes_with_all_that_decides_a_grade(a1, submit, make_course, tmp_path):
     from autograder.assignment import load
 
     one, two = submit("x = 1"), submit("x = 2")
-    harness = grading.harness_digest(a1)
-    assert grading.report_key(harness, one, 1) != grading.report_key(harness, two, 1)
-    assert grading.report_key(harness, one, 1) != grading.report_key(harness, one, 2)
+    harness = keys.harness_digest(a1)
+    assert keys.report_key(harness, one, 1) != keys.report_key(harness, two, 1)
+    assert keys.report_key(harness, one, 1) != keys.report_key(harness, one, 2)
     root = make_course()
     suite = root / "autograder" / "suites" / A1 / "test_conv2d.py"
-    before = grading.harness_digest(load(root, A1))
+    before = keys.harness_digest(load(root, A1))
     suite.write_text(suite.read_text() + "\n# changed\n")
-    assert grading.harness_digest(load(root, A1)) != before
+    assert keys.harness_digest(load(root, A1)) != before
 
 
 def test_a_broken_suite_is_our_fault_and_not_the_students(make_course, warden, submit):

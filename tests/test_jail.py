@@ -189,8 +189,8 @@ def test_closing_a_cell_leaves_no_process_of_it(warden):
 
 def test_a_dead_zygote_is_replaced(warden):
     with Warden() as fresh:
-        fresh._process.kill()
-        fresh._process.wait()
+        fresh._zygote.process.kill()
+        fresh._zygote.process.wait()
         with fresh.cell(TIGHT) as cell:
             assert cell.run("pass", "cell") is None
 

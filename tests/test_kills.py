@@ -171,7 +171,7 @@ def victims(grader, kind):
     found = []
     for process in below:
         try:
-            if kind == "worker" and "multiprocessing.spawn" in " ".join(process.cmdline()):
+            if kind == "worker" and "multiprocessing.forkserver" in " ".join(process.cmdline()):
                 found.append(process)
             elif kind == "wall" and is_zygote(process) and any(map(is_zygote, process.children())):
                 found += [process, process.parent(), process.parent().parent()]

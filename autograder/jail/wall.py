@@ -6,6 +6,7 @@ modules of this package that the inside needs; an empty network. No project file
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -150,37 +151,48 @@ def _installation() -> list[str]:
     return kept
 
 
-def start() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start a zygote; returns its process and the control socket.
+class Zygote:
+    """A zygote behind a wall that is being built: its process, and the control socket on which it takes orders.
 
-    Raises `WallError` with bubblewrap's own words when the wall does not stand.
+    Raises `WallError` when the wall cannot be built; `ready` waits for it to stand.
     """
-    program = filter_program()
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    # A file without a name: even a grader that is killed leaves none behind.
-    with tempfile.TemporaryFile() as words:
+
+    def __init__(self) -> None:
+        program = filter_program()
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # A file without a name: even a grader that is killed leaves none behind.
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `ready` or `stop`
         with theirs:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 command(theirs.fileno()),
                 stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
+                stdout=self._words,
+                stderr=self._words,
                 pass_fds=[theirs.fileno()],
                 cwd="/",
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
             )
-        ours.settimeout(120)
+        self.control.settimeout(120)
+        with contextlib.suppress(OSError):
+            self.control.send(program)
+
+    def ready(self) -> None:
+        """Wait until it takes orders. Raises `WallError` with bubblewrap's own words when the wall does not stand."""
         try:
-            ours.send(program)
-            answer = ours.recv(64)
+            answer = self.control.recv(64)
         except OSError:
             answer = b""
         if answer != b"ready":
-            process.kill()
-            process.wait()
-            ours.close()
-            words.seek(0)
-            said = words.read().decode(errors="replace").strip().splitlines()
+            self._words.seek(0)
+            said = self._words.read().decode(errors="replace").strip().splitlines()
+            self.stop()
             why = said[-1] if said else "bubblewrap ended without a word"
             raise WallError(f"the jail's wall could not be built: {why}")
-    return process, ours
+        self._words.close()
+
+    def stop(self) -> None:
+        """End it, and everything behind its wall."""
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        self._words.close()

@@ -13,7 +13,6 @@ import secrets
 import select
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -51,30 +50,35 @@ class WardenError(Exception):
 
 
 class Warden:
-    """Owns one zygote and opens cells in it. Use it as a context manager."""
+    """Opens cells in a zygote: one that the wardens of a run share by its ``control`` socket, or one of its own.
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+    Use it as a context manager.
+    """
+
+    def __init__(self, control: socket.socket | None = None) -> None:
+        self._zygote: wall.Zygote | None = None
+        self._control = control
         self._base_memory: int | None = None
 
     def __enter__(self) -> Warden:
-        self._start()
+        if self._control is None:
+            self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
 
     def _start(self) -> None:
-        self._process, self._control = wall.start()
+        self._zygote = wall.Zygote()
+        self._zygote.ready()
+        self._control = self._zygote.control
 
     def _stop(self) -> None:
         if self._control is not None:
             self._control.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None
+        if self._zygote is not None:
+            self._zygote.stop()
+        self._zygote = self._control = None
 
     @contextlib.contextmanager
     def cell(self, limits: Limits) -> Iterator[Cell]:
@@ -98,11 +102,15 @@ class Warden:
         """Whether the zygote answers. A cell that ended with its zygote did not end by the student's doing."""
         if self._control is None:
             return False
-        try:
-            self._control.send(b"ping")
-            return self._control.recv(64) == b"alive"
-        except OSError:
-            return False
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.settimeout(30)
+            try:
+                with theirs:
+                    socket.send_fds(self._control, [b"ping"], [theirs.fileno()])
+                return ours.recv(64) == b"alive"
+            except OSError:
+                return False
 
     def _open(self, limits: Limits) -> Cell:
         if self._control is None:

@@ -6,6 +6,7 @@ an inmate's socket and the pipe for its output, and a JSON object of limits.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -117,7 +118,8 @@ def main() -> None:
         if not message:
             sys.exit(0)
         if message == b"ping":
-            control.send(b"alive")
+            with socket.socket(fileno=fds[0]) as asker, contextlib.suppress(OSError):
+                asker.send(b"alive")
             continue
         cell, output = fds
         sock = socket.socket(fileno=cell)
