@@ -185,7 +185,7 @@ PR_SET_PDEATHSIG = 1
 IMPORTED_ONCE = ["autograder.grading", "autograder.jail.warden", "autograder.fleet"]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel end this process when the one that forked it ends, which ends with the grader itself."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The fork server ends when the last copy of this descriptor is closed, and the grader's shall be the last.
@@ -195,9 +195,14 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
+def end_fork_server() -> None:
+    """End the process that workers are forked from, which would stay for as long as this one."""
+    forkserver._forkserver._stop()
+
+
 def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> None:
     """A worker: grade what comes down the pipe until it closes."""
-    _die_with_parent()
+    die_with_parent()
     assignment = load(root, name)
     control.settimeout(120)
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -255,8 +260,7 @@ def _workers(assignment: Assignment, count: int, meanwhile: Callable[[], None]) 
         for worker in workers:
             worker.stop()
         zygote.stop()
-        # The process that workers are forked from would stay for as long as this one.
-        forkserver._forkserver._stop()
+        end_fork_server()
 
 
 def share_out(

@@ -99,7 +99,7 @@ class Session:
             return
         self._errors.pop(index, None)
         try:
-            error = cell.run(self._cells[index].source, f"cell {index + 1}")
+            error = cell.run(self._cells[index].source)
         except CellDied as death:
             detail = f"running the cell that holds it failed: {death.detail}"
             self._bad_cells[index] = CellDied(death.verdict, detail)

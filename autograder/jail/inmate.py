@@ -140,7 +140,7 @@ class Inmate:
 
     def _answer(self, request: dict[str, Any], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if request["do"] == "run":
-            return self._run(request["source"], request["label"]), {}
+            return self._run(request["source"]), {}
         if request["do"] == "names":
             space = self._shell.user_ns
             return {"names": [name for name in request["names"] if callable(space.get(name))]}, {}
@@ -149,7 +149,7 @@ class Inmate:
             return {}, {}
         return self._call(request, tensors)
 
-    def _run(self, source: str, label: str) -> dict[str, Any]:
+    def _run(self, source: str) -> dict[str, Any]:
         result = self._shell.run_cell(source, store_history=True, silent=False)
         error = result.error_before_exec or result.error_in_exec
         return {"error": self._describe(error)} if error is not None else {}

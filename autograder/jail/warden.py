@@ -30,6 +30,7 @@ from autograder.report import Verdict
 TICK = 0.05  # seconds between two looks at a busy cell
 WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
 IDLE_NS = 1_000_000  # nanoseconds that threads which only wake and sleep again may use during a measured call
+SCRATCH = ("/tmp", "/dev/shm")  # where a cell may write
 KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
 
 
@@ -172,9 +173,9 @@ class Cell:
 
     # --- requests ---------------------------------------------------------------------------------------------
 
-    def run(self, source: str, label: str) -> dict[str, str] | None:
+    def run(self, source: str) -> dict[str, str] | None:
         """Run one notebook cell. Returns None, or the error that it ended with. Raises `CellDied`."""
-        reply, _ = self._ask({"do": "run", "source": source, "label": label}, {}, self.limits.cell_seconds)
+        reply, _ = self._ask({"do": "run", "source": source}, {}, self.limits.cell_seconds)
         error = reply.get("error")
         return _error_record(error) if error is not None else None
 
@@ -346,13 +347,13 @@ class Cell:
             return 0
 
     def memory(self) -> int:
-        """Bytes that the whole cell holds of its own, all its processes and shared memory together, above its start."""
-        return sum(_resident(pid) for pid in _tree(self._pid)) - self.base_memory
+        """Bytes that the whole cell holds of its own above its start: all its processes, shared memory and files."""
+        return sum(_resident(pid) for pid in _tree(self._pid)) + _files(self._pid) - self.base_memory
 
     def exceeds(self, amount: int) -> bool:
         """Whether the whole cell holds more than ``amount`` bytes of its own."""
         # What its processes have mapped is no less than what they hold, and is told a hundred times as fast.
-        mapped = sum(_mapped(pid) for pid in _tree(self._pid))
+        mapped = sum(_mapped(pid) for pid in _tree(self._pid)) + _files(self._pid)
         return mapped - self.base_memory > amount and self.memory() > amount
 
     def processor_seconds(self) -> float:
@@ -486,6 +487,16 @@ def _mapped(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(("RssAnon:", "RssShmem:")))
+
+
+def _files(pid: int) -> int:
+    """Bytes in the cell's own file systems, which are memory as well."""
+    used = 0
+    for place in SCRATCH:
+        with contextlib.suppress(OSError):
+            about = os.statvfs(f"/proc/{pid}/root{place}")
+            used += (about.f_blocks - about.f_bfree) * about.f_frsize
+    return used
 
 
 def _process_ns(pid: int) -> int:

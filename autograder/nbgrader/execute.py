@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from autograder.assignment import find_root, load
 from autograder.fleet import Grader
 from autograder.report import Report, Verdict
 from autograder.submission import read as read_submission
+
+
+@functools.lru_cache(maxsize=1)  # it reads the whole harness for its digest, once a run
+def _grader(root: Path, name: str) -> Grader:
+    return Grader(load(root, name))
 
 
 class JailedExecute(NbGraderPreprocessor):
@@ -28,9 +34,9 @@ class JailedExecute(NbGraderPreprocessor):
         """Write the report's results into the outputs of ``nb``, which is the canonical notebook of a submission."""
         told = resources["nbgrader"]
         root = find_root(Path.cwd())
-        assignment = load(root, told["assignment"])
+        assignment = _grader(root, told["assignment"]).assignment
         folder = root / "submitted" / told["student"] / assignment.name
-        report = Grader(assignment).one(read_submission(folder, told["student"], assignment.name))
+        report = _grader(root, assignment.name).one(read_submission(folder, told["student"], assignment.name))
         if report.verdict is Verdict.FAULT:
             raise RuntimeError(f"{report.student} was not graded: {'; '.join(report.remarks)}")
         write_outputs(nb, report)

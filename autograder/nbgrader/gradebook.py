@@ -6,11 +6,14 @@ import contextlib
 import functools
 import io
 import logging
+import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import ClassVar
 
 from nbconvert.exporters import html
 from nbgrader import api
@@ -20,13 +23,17 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder import feedback
-from autograder.assignment import Assignment, AssignmentError
+from autograder import feedback, fleet
+from autograder.assignment import Assignment, AssignmentError, load
+from autograder.fleet import available_cores
 from autograder.nbgrader.config import configure
 from autograder.nbgrader.export import GradesCsv
 from autograder.nbgrader.hooks import gradebook_url, set_aside_oddities, set_due_date
 from autograder.nbgrader.late import assign_penalties
 from autograder.report import Report, Verdict
+
+KEPT_TEXTS = 1000
+WORTH_A_PROCESS = 20  # pages, which take about as long as a process that imports nbgrader takes to start
 
 
 class GradebookError(AssignmentError):
@@ -130,14 +137,29 @@ class _Unparsed:
         return self._page
 
 
+class _RenderedOnce(html.MarkdownWithMath):
+    """Renders each text once: what the author wrote is the same in every submission."""
+
+    pages: ClassVar[dict[str, str]] = {}
+
+    def render(self, text: str) -> str:
+        if self.renderer.attachments:
+            return super().render(text)
+        if text not in self.pages:
+            if len(self.pages) >= KEPT_TEXTS:
+                self.pages.clear()
+            self.pages[text] = super().render(text)
+        return self.pages[text]
+
+
 @contextlib.contextmanager
 def _pages_as_rendered() -> Iterator[None]:
-    original = html.BeautifulSoup
-    html.BeautifulSoup = _Unparsed
+    originals = html.BeautifulSoup, html.MarkdownWithMath
+    html.BeautifulSoup, html.MarkdownWithMath = _Unparsed, _RenderedOnce
     try:
         yield
     finally:
-        html.BeautifulSoup = original
+        html.BeautifulSoup, html.MarkdownWithMath = originals
 
 
 class _OfStudents:
@@ -197,9 +219,7 @@ def record(
                 raise
         with contextlib.chdir(assignment.root), Gradebook(gradebook_url(assignment.root)) as gradebook:
             assign_penalties(gradebook, assignment.root)
-        options["students"] = with_notebook - failed.keys()
-        with _one_engine(), _pages_as_rendered():
-            _convert(_GenerateFeedback, course, **options)
+        _give_feedback(assignment, sorted(with_notebook - failed.keys()), progress)
     lateness = _lateness(assignment)
     now = datetime.now(UTC)
     for student in graded.keys() - failed.keys():
@@ -208,6 +228,67 @@ def record(
         page = feedback.page(graded[student], assignment.manifest, now, lateness.get(student))
         (folder / "report.html").write_text(page, encoding="utf-8")
     return failed
+
+
+def _give_feedback(assignment: Assignment, students: list[str], progress: Callable[[str], None]) -> None:
+    """nbgrader's feedback pages, a share of the students on each core. They only read the gradebook."""
+    count = max(1, min(available_cores(), len(students) // WORTH_A_PROCESS))
+    shares = [students[first::count] for first in range(count)]
+    others = [_Share(assignment, share) for share in shares[1:]]
+    try:
+
+        def done(student: str) -> None:
+            progress(student)
+            for other in others:
+                other.tell(progress)
+
+        _feedback_pages(assignment, shares[0], done)
+        for other in others:
+            if not other.finish(progress):
+                _feedback_pages(assignment, other.students, lambda student: None)
+    finally:
+        for other in others:
+            other.process.kill()
+            other.process.join()
+        fleet.end_fork_server()
+
+
+def _feedback_pages(assignment: Assignment, students: Collection[str], progress: Callable[[str], None]) -> None:
+    course = _course(assignment.root, assignment.name)
+    with _one_engine(), _pages_as_rendered():
+        _convert(_GenerateFeedback, course, force=True, students=students, progress=progress)
+
+
+class _Share:
+    """Some students' feedback pages, being made by another process."""
+
+    def __init__(self, assignment: Assignment, students: list[str]) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        self.students = students
+        self._pipe, theirs = context.Pipe(duplex=False)
+        arguments = (theirs, assignment.root, assignment.name, students)
+        self.process = context.Process(target=_make_share, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+        self._left = len(students)
+
+    def tell(self, progress: Callable[[str], None], patience: float | None = 0) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while self._left and self._pipe.poll(patience):
+                progress(self._pipe.recv())
+                self._left -= 1
+
+    def finish(self, progress: Callable[[str], None]) -> bool:
+        """Wait for its end; whether it came to one of its own."""
+        self.tell(progress, None)
+        self.process.join()
+        return self.process.exitcode == 0
+
+
+def _make_share(pipe: Connection, root: Path, name: str, students: list[str]) -> None:
+    fleet.die_with_parent()
+    _feedback_pages(load(root, name), students, pipe.send)
 
 
 def _notebook(assignment: Assignment, step: str, student: str) -> Path:
