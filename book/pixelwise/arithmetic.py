@@ -1,4 +1,4 @@
-"""The arithmetic of windows: output sizes, receptive fields, parameters and multiply–accumulates of a list of layers.
+"""The arithmetic of windows: output sizes, fields, parameters, activations, multiply–accumulates of a list of layers.
 
 A network is a sequence of layers, each a frozen record of its window. Kernel, stride, padding and dilation are an int
 or a pair (height, width). Positions count input pixels: the centre of the first pixel is 0, so a window over pixels
@@ -92,8 +92,8 @@ class Layer:
         for parameter in ("kernel", "stride", "padding", "dilation"):
             # The record is frozen for its readers; it may still put its own arguments in order.
             object.__setattr__(self, parameter, _pair(parameter, getattr(self, parameter)))
-        for axis in (0, 1):
-            _require_window(*self.window(axis))
+        for window in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True):
+            _require_window(*window)
 
     def window(self, axis: int) -> tuple[int, int, int, int]:
         """Return (kernel, stride, padding, dilation) along `axis`, 0 for height and 1 for width."""
@@ -104,9 +104,15 @@ class Layer:
 
         Raises `ValueError` when no window fits.
         """
-        channels, *sides = shape
-        height, width = (convolution_output_size(n, *self.window(axis)) for axis, n in enumerate(sides))
-        return channels, height, width
+        channels, height, width = shape
+        return channels, self.output_size(height, 0), self.output_size(width, 1)
+
+    def output_size(self, n: int, axis: int) -> int:
+        """Return how many units the layer makes of `n` along `axis`, 0 for height and 1 for width.
+
+        Raises `ValueError` when no window fits.
+        """
+        return convolution_output_size(n, *self.window(axis))
 
     def parameters(self, in_channels: int) -> int:
         """Return how many numbers the layer learns."""
@@ -119,14 +125,24 @@ class Layer:
 
 @dataclass(frozen=True)
 class Pool(Layer):
-    """Pooling, maximum or average: a window without weights. The stride is the kernel unless given, as in PyTorch."""
+    """Pooling, maximum or average: a window without weights. The stride is the kernel unless given, as in PyTorch.
+
+    With `ceil`, a last window that begins on the map or its first padding, but sticks out at the end, counts too.
+    """
 
     stride: Size | None = None
+    ceil: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.stride is None:
             object.__setattr__(self, "stride", self.kernel)
         super().__post_init__()
+
+    def output_size(self, n: int, axis: int) -> int:
+        kernel, stride, padding, dilation = self.window(axis)
+        made = super().output_size(n, axis)
+        over = (n + 2 * padding - dilation * (kernel - 1) - 1) % stride
+        return made + (self.ceil and over > 0 and made * stride < n + padding)
 
 
 @dataclass(frozen=True)
@@ -161,6 +177,32 @@ class Conv(Layer):
     def _require_groups(self, in_channels: int) -> None:
         if in_channels % self.groups:
             raise ValueError(f"{in_channels} input channels cannot be split into {self.groups} equal groups.")
+
+
+@dataclass(frozen=True)
+class Pad(Layer):
+    """Rows and columns put around a map, or cut off where negative, each an int or a pair (height, width) of units.
+
+    `before` are those at the top and left, `after` those at the bottom and right.
+    """
+
+    kernel: Size = 1
+    before: Size = field(default=0, kw_only=True)
+    after: Size = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for parameter in ("before", "after"):
+            object.__setattr__(self, parameter, _pair(parameter, getattr(self, parameter)))
+
+    def window(self, axis: int) -> tuple[int, int, int, int]:
+        return 1, 1, self.before[axis], 1
+
+    def output_size(self, n: int, axis: int) -> int:
+        made = n + self.before[axis] + self.after[axis]
+        if made < 1:
+            raise ValueError(f"Cutting {-self.before[axis] - self.after[axis]} units off {n} leaves nothing.")
+        return made
 
 
 @dataclass(frozen=True)
@@ -220,6 +262,24 @@ def parameters(layers: Stack, in_channels: int) -> int:
     for layer in layers:
         total += layer.parameters(in_channels)
         in_channels = _channels_after(layer, in_channels)
+    return total
+
+
+def activations(layers: Stack, shape: Shape) -> int:
+    """Return how many numbers a stack's layers put out together for one input of `shape` (C, H, W), the input left out.
+
+    Each convolution and each pooling counts its output once. Where branches meet nothing is added: the sum can be
+    written into one of them, and a concatenation is where its parts were written to begin with.
+
+    Raises `ValueError` as `output_shape` does.
+    """
+    total = 0
+    for layer in layers:
+        made = layer.output_shape(shape)
+        total += (
+            sum(activations(path, shape) for path in layer.paths) if isinstance(layer, Branches) else math.prod(made)
+        )
+        shape = made
     return total
 
 
@@ -286,7 +346,7 @@ def receptive_fields(layers: Stack) -> Iterator[ReceptiveField]:
     seen = ReceptiveField()
     yield seen
     for layer in layers:
-        seen = _grow(seen, layer)
+        seen = grown(seen, layer)
         yield seen
 
 
@@ -300,7 +360,7 @@ def seen_units(layers: Sequence[Layer], unit: int, n: int, axis: int = 1) -> lis
     """
     lengths = [n]
     for layer in layers:
-        lengths.append(convolution_output_size(lengths[-1], *layer.window(axis)))
+        lengths.append(layer.output_size(lengths[-1], axis))
     if not 0 <= unit < lengths[-1]:
         raise ValueError(f"The last map has units 0 to {lengths[-1] - 1}, and no unit {unit}.")
     seen = [[unit]]
@@ -311,9 +371,13 @@ def seen_units(layers: Sequence[Layer], unit: int, n: int, axis: int = 1) -> lis
     return seen
 
 
-def _grow(seen: ReceptiveField, layer: Layer | Branches) -> ReceptiveField:
+def grown(seen: ReceptiveField, layer: Layer | Branches) -> ReceptiveField:
+    """Return the receptive field after one more layer, by the recurrences of `receptive_field`.
+
+    Raises `MisalignedBranches` as `receptive_field` does.
+    """
     if isinstance(layer, Branches):
-        return _union(layer, [_through(seen, path) for path in layer.paths])
+        return union([_through(seen, path) for path in layer.paths], layer.name)
     size, jump, start = [], [], []
     for axis in (0, 1):
         kernel, stride, padding, dilation = layer.window(axis)
@@ -327,22 +391,26 @@ def _grow(seen: ReceptiveField, layer: Layer | Branches) -> ReceptiveField:
 
 def _through(seen: ReceptiveField, path: Stack) -> ReceptiveField:
     for layer in path:
-        seen = _grow(seen, layer)
+        seen = grown(seen, layer)
     return seen
 
 
-def _union(branches: Branches, fields: list[ReceptiveField]) -> ReceptiveField:
-    name = f" {branches.name!r}" if branches.name else ""
+def union(fields: Sequence[ReceptiveField], name: str = "") -> ReceptiveField:
+    """Return what the units of a map see that branches with these fields make together; `name` is for the message.
+
+    Raises `MisalignedBranches` when jumps or centres differ.
+    """
+    block = f"{name!r}" if name else "this block"
     for one, other in pairwise(fields):
         for axis, side in enumerate(AXES):
             if one.jump[axis] != other.jump[axis]:
                 raise MisalignedBranches(
-                    f"The branches of{name or ' this block'} meet at different strides along the {side}: neighbouring "
+                    f"The branches of {block} meet at different strides along the {side}: neighbouring "
                     f"units are {one.jump[axis]} input pixels apart in one and {other.jump[axis]} in another."
                 )
             if one.start[axis] != other.start[axis]:
                 raise MisalignedBranches(
-                    f"The branches of{name or ' this block'} are not aligned along the {side}: the first unit is "
+                    f"The branches of {block} are not aligned along the {side}: the first unit is "
                     f"centred at input pixel {one.start[axis]:g} in one and at {other.start[axis]:g} in another; "
                     "pad each branch so that its windows share their centres."
                 )

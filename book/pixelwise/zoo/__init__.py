@@ -1,0 +1,113 @@
+"""The zoo: well-known networks, one readable file a family, each built from its paper's own table.
+
+    network = zoo.build("resnet50", classes=10)
+    zoo.MODELS["resnet50"].trace().macs
+
+No weights come with them; each is initialised as its paper says, or as its file explains.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from pixelwise.tracing import Trace, trace
+from pixelwise.zoo import (
+    alexnet,
+    densenet,
+    googlenet,
+    lenet,
+    mlp_mixer,
+    mobilenet,
+    resnet,
+    resnext,
+    senet,
+    shufflenet,
+    swin,
+    vgg,
+    vit,
+    wide_resnet,
+    zfnet,
+)
+
+__all__ = ["MODELS", "Model", "build"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network of the zoo: `build(classes=1000, **options)` makes it, for inputs of `input_shape` (C, H, W).
+
+    `year` is that of the publication cited, `reference` its key in the course's bibliography.
+    """
+
+    name: str
+    family: str
+    year: int
+    build: Callable[..., nn.Module]
+    input_shape: tuple[int, int, int] = (3, 224, 224)
+    reference: str = ""
+
+    def trace(self, **options: Any) -> Trace:
+        """Return the trace of the network on its own input, built without values and hence fast.
+
+        `options` go to `build`. Raises what `pixelwise.tracing.trace` raises.
+        """
+        return _trace(self, tuple(sorted(options.items())))
+
+
+@cache
+def _trace(model: Model, options: tuple[tuple[str, Any], ...]) -> Trace:
+    with torch.device("meta"):
+        network = model.build(**dict(options))
+    return trace(network, model.input_shape)
+
+
+_VGG = {"vgg11": "A", "vgg11_lrn": "A-LRN", "vgg13": "B", "vgg16_c": "C", "vgg16": "D", "vgg19": "E"}
+
+MODELS = {
+    model.name: model
+    for model in (
+        Model("lenet5", "lenet", 1998, lenet.lenet5, (1, 32, 32), "lecun1998gradient"),
+        Model("alexnet", "alexnet", 2014, alexnet.one_tower, reference="krizhevsky2014one"),
+        Model("alexnet_paper", "alexnet", 2012, alexnet.two_towers, (3, 227, 227), "krizhevsky2012imagenet"),
+        Model("zfnet", "zfnet", 2014, zfnet.zfnet, reference="zeiler2014visualizing"),
+        *(
+            Model(name, "vgg", 2015, partial(vgg.vgg, configuration), reference="simonyan2015very")
+            for name, configuration in _VGG.items()
+        ),
+        Model("googlenet", "googlenet", 2015, googlenet.GoogLeNet, reference="szegedy2015going"),
+        *(
+            Model(f"resnet{depth}", "resnet", 2016, partial(resnet.resnet, depth), reference="he2016deep")
+            for depth in resnet.DEPTHS
+        ),
+        Model("se_resnet50", "senet", 2018, senet.se_resnet, reference="hu2018squeeze"),
+        Model("wide_resnet50_2", "wide_resnet", 2016, wide_resnet.wide_resnet, reference="zagoruyko2016wide"),
+        Model("resnext50_32x4d", "resnext", 2017, resnext.resnext, reference="xie2017aggregated"),
+        *(
+            Model(f"densenet{depth}", "densenet", 2017, partial(densenet.densenet, depth), reference="huang2017densely")
+            for depth in densenet.DEPTHS
+        ),
+        Model("mobilenet_v1", "mobilenet", 2017, mobilenet.mobilenet_v1, reference="howard2017mobilenets"),
+        Model("mobilenet_v2", "mobilenet", 2018, mobilenet.mobilenet_v2, reference="sandler2018mobilenetv2"),
+        Model("shufflenet_v1", "shufflenet", 2018, shufflenet.shufflenet_v1, reference="zhang2018shufflenet"),
+        Model("shufflenet_v2", "shufflenet", 2018, shufflenet.shufflenet_v2, reference="ma2018shufflenet"),
+        Model("vit_b_16", "vit", 2021, vit.vit, reference="dosovitskiy2021image"),
+        Model("swin_t", "swin", 2021, swin.swin, reference="liu2021swin"),
+        Model("mixer_b_16", "mlp_mixer", 2021, mlp_mixer.mixer, reference="tolstikhin2021mlpmixer"),
+    )
+}
+
+
+def build(name: str, classes: int | None = None, **options: Any) -> nn.Module:
+    """Return the network called `name`, untrained, with `classes` outputs: unless given 1000, or LeNet-5's ten.
+
+    `options` are its family's own, as in the function that its file is named after.
+
+    Raises `ValueError` for a name that the zoo does not have.
+    """
+    if name not in MODELS:
+        raise ValueError(f"The zoo has no {name!r}; it has {', '.join(MODELS)}.")
+    return MODELS[name].build(**({} if classes is None else {"classes": classes}), **options)

@@ -1,0 +1,86 @@
+"""AlexNet (Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, 2012).
+
+The paper gives an input of 224×224; its 55×55 units of the first layer follow from 227×227 without padding. It ran on
+two GPUs: layers 2, 4 and 5 see only the half of the maps that lives on theirs, which is a convolution in two groups.
+The one-tower variant is that of Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014:
+other widths, no groups, no normalisation, padding 2 in the first layer so that 224 fits.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+
+def two_towers(classes: int = 1000) -> nn.Sequential:
+    """Return the network of the 2012 paper, figure 2: (N, 3, 227, 227) to (N, classes) logits."""
+    network = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(3, 96, 11, stride=4),
+            relu1=nn.ReLU(),
+            norm1=_normalisation(),
+            pool1=nn.MaxPool2d(3, stride=2),
+            conv2=nn.Conv2d(96, 256, 5, padding=2, groups=2),
+            relu2=nn.ReLU(),
+            norm2=_normalisation(),
+            pool2=nn.MaxPool2d(3, stride=2),
+            conv3=nn.Conv2d(256, 384, 3, padding=1),
+            relu3=nn.ReLU(),
+            conv4=nn.Conv2d(384, 384, 3, padding=1, groups=2),
+            relu4=nn.ReLU(),
+            conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
+            relu5=nn.ReLU(),
+            pool5=nn.MaxPool2d(3, stride=2),
+            **_classifier(classes),
+        )
+    )
+    return _initialised(network)
+
+
+def one_tower(classes: int = 1000) -> nn.Sequential:
+    """Return the variant of the 2014 paper, which is torchvision's: (N, 3, 224, 224) to (N, classes) logits."""
+    network = nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(3, stride=2),
+            conv2=nn.Conv2d(64, 192, 5, padding=2),
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(3, stride=2),
+            conv3=nn.Conv2d(192, 384, 3, padding=1),
+            relu3=nn.ReLU(),
+            conv4=nn.Conv2d(384, 256, 3, padding=1),
+            relu4=nn.ReLU(),
+            conv5=nn.Conv2d(256, 256, 3, padding=1),
+            relu5=nn.ReLU(),
+            pool5=nn.MaxPool2d(3, stride=2),
+            **_classifier(classes),
+        )
+    )
+    return _initialised(network)
+
+
+def _normalisation() -> nn.LocalResponseNorm:
+    # Section 3.3 with n = 5, k = 2, β = 0.75. The paper multiplies the sum by α = 1e-4, PyTorch the mean: n times α.
+    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
+
+
+def _classifier(classes: int) -> dict[str, nn.Module]:
+    return {
+        "flatten": nn.Flatten(),
+        "drop6": nn.Dropout(),
+        "fc6": nn.Linear(256 * 6 * 6, 4096),
+        "relu6": nn.ReLU(),
+        "drop7": nn.Dropout(),
+        "fc7": nn.Linear(4096, 4096),
+        "relu7": nn.ReLU(),
+        "fc8": nn.Linear(4096, classes),
+    }
+
+
+def _initialised(network: nn.Sequential) -> nn.Sequential:
+    """Initialise as in section 5: weights of deviation 0.01; biases 1 where they keep ReLUs alive, else 0."""
+    for name, layer in network.named_children():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.constant_(layer.bias, float(name in {"conv2", "conv4", "conv5", "fc6", "fc7"}))
+    return network
