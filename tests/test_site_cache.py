@@ -1,0 +1,302 @@
+"""What a change makes the site's build run, read and write again: just enough, and never too little."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+from page_keys import Sources, code_cells  # noqa: E402
+
+
+@pytest.fixture
+def library(tmp_path):
+    """Makes a package `lib` of files and returns its sources, read afresh."""
+
+    def sources(files):
+        for path, text in files.items():
+            (tmp_path / "lib" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "lib" / path).write_text(text)
+        return Sources({"lib": tmp_path / "lib"})
+
+    return sources
+
+
+TREE = {
+    "__init__.py": "",
+    "plots.py": "from lib import palette\n",
+    "palette.py": "",
+    "stacks.py": "from .arithmetic import Conv\n",
+    "arithmetic.py": "class Conv: ...\n",
+    "zoo/__init__.py": "from lib.zoo import vgg\n",
+    "zoo/vgg.py": "from .. import stacks\n",
+    "explorers/__init__.py": "from lib.explorers.stepper import Stepper\n",
+    "explorers/stepper.py": "from lib.explorers import host\nclass Stepper: ...\n",
+    "explorers/host.py": "",
+    "explorers/stepper.js": "",
+    "explorers/stepper_vectors.json": "{}",
+    "explorers/frame.css": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("cell", "modules"),
+    [
+        ("import math, torch", set()),
+        ("import lib", {"lib"}),
+        ("import lib.plots as p", {"lib", "lib.plots", "lib.palette"}),
+        ("from lib import plots", {"lib", "lib.plots", "lib.palette"}),
+        ("def late():\n    from lib import stacks", {"lib", "lib.stacks", "lib.arithmetic"}),
+        ("from lib.arithmetic import Conv", {"lib", "lib.arithmetic"}),
+        ("from lib import zoo", {"lib", "lib.zoo", "lib.zoo.vgg", "lib.stacks", "lib.arithmetic"}),
+        ("from lib.explorers import Stepper", {"lib", "lib.explorers", "lib.explorers.stepper", "lib.explorers.host"}),
+        ("%matplotlib inline\nimport lib", {"lib"}),
+    ],
+)
+def test_a_cell_needs_what_it_imports_and_what_that_imports(library, cell, modules):
+    assert library(TREE).needed([cell]) == modules
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import importlib\nimportlib.import_module(name)",
+        "__import__(name)",
+        "exec(text)",
+        "%run other.py",
+        "!python other.py",
+        "this is no Python",
+    ],
+)
+def test_a_cell_that_may_import_anything_needs_everything(library, cell):
+    sources = library(TREE)
+    assert sources.needed([cell]) == set(sources.files)
+
+
+def test_a_method_called_eval_is_not_the_function(library):
+    assert library(TREE).needed(["network.eval()"]) == set()
+
+
+def test_a_module_that_may_import_anything_needs_everything(library):
+    sources = library(TREE | {"palette.py": "import pkgutil\nlist(pkgutil.iter_modules(__path__))"})
+    assert sources.needed(["from lib import plots"]) == set(sources.files)
+
+
+def key(sources, cell):
+    return sources.key(sources.needed([cell]))
+
+
+@pytest.mark.parametrize(
+    ("changed", "cell", "matters"),
+    [
+        ("arithmetic.py", "from lib import zoo", True),
+        ("arithmetic.py", "from lib import plots", False),
+        ("__init__.py", "from lib import plots", True),
+        ("explorers/stepper.js", "from lib.explorers import Stepper", True),
+        ("explorers/stepper.js", "from lib import zoo", False),
+        ("explorers/stepper_vectors.json", "from lib.explorers.stepper import Stepper", True),
+        ("explorers/stepper_vectors.json", "import lib.explorers.host", True),  # the package imports the stepper
+        ("explorers/frame.css", "import lib.explorers.host", True),  # nobody's in particular, so the package's
+        ("explorers/frame.css", "from lib import zoo", False),
+    ],
+)
+def test_a_key_follows_the_files_that_matter_and_no_others(library, changed, cell, matters):
+    assert (key(library(TREE), cell) != key(library(TREE | {changed: TREE[changed] + "\n"}), cell)) == matters
+
+
+def test_a_new_file_beside_a_module_changes_its_key(library):
+    cell = "import lib.explorers.stepper"
+    assert key(library(TREE), cell) != key(library(TREE | {"explorers/stepper.css": ""}), cell)
+
+
+def test_only_code_cells_are_read():
+    page = PAGE.format(title="One", cell="import lib") + "\n```python\nimport math\n```\nimport nothing\n"
+    assert code_cells(page) == ["import lib"]
+
+
+# Real builds of a small book, with the extension and the configuration of the real one --------------------------------
+
+PAGE = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# {title}
+
+```{{code-cell}} python3
+{cell}
+```
+"""
+RUNS = 'with open("../runs.txt", "a") as runs:\n    runs.write("{0}\\n")'
+LEDGER = """
+from pixelwise import arithmetic
+
+def printed(key, which):
+    return f"it is {arithmetic.answer()}"
+"""
+
+
+class Book:
+    """A small book in a folder: built by Jupyter Book itself, its cells logging that they ran."""
+
+    def __init__(self, root):
+        self.root, self.runs = root, root / "book" / "runs.txt"
+        shutil.copytree(ROOT / "book" / "_ext", root / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+        for file in ("_config.yml", "requirements.txt", "book/references.bib", "book/pixelwise/palette.py"):
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, root / file)
+        self.write("book/pixelwise/__init__.py", "")
+        self.write("book/pixelwise/plots.py", "colour = 'blue'\n")
+        self.write("book/pixelwise/arithmetic.py", "def answer():\n    return 41\n")
+        self.write("book/pixelwise/ledger.py", LEDGER)
+        self.chapter("fields", "from pixelwise import arithmetic\nprint('answer', arithmetic.answer())")
+        self.chapter("pictures", "from pixelwise import plots\nprint('colour', plots.colour)")
+        self.write("book/index.md", "# Start\n\nSee {ref}`fields`. The number: {ledger}`number`.\n")
+        pages = "".join(f"\n  - file: book/chapters/{name}" for name in ("fields", "pictures"))
+        self.write("_toc.yml", f"format: jb-book\nroot: book/index\nchapters:{pages}\n")
+
+    def write(self, path, text):
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text)
+
+    def chapter(self, name, cell, title=None, more=""):
+        text = PAGE.format(title=title or name.title(), cell=f"{RUNS.format(name)}\n{cell}")
+        self.write(f"book/chapters/{name}.md", text.replace("\n# ", f"\n({name})=\n# ") + more)
+
+    def build(self, succeeds=True):
+        """Build; return which pages' cells ran and which pages were written."""
+        before = {path: path.stat().st_mtime_ns for path in self.html.rglob("*.html")}
+        self.runs.unlink(missing_ok=True)
+        built = subprocess.run(
+            [Path(sys.executable).parent / "jupyter-book", "build", ".", "--warningiserror", "--keep-going"],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root / "book")},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert (built.returncode == 0) == succeeds, built.stdout + built.stderr
+        written = {
+            path.stem for path in (self.html / "book").rglob("*.html") if before.get(path) != path.stat().st_mtime_ns
+        }
+        return set(self.runs.read_text().split()) if self.runs.exists() else set(), written
+
+    @property
+    def html(self):
+        return self.root / "_build" / "html"
+
+    def reads(self, name):
+        return (self.html / "book" / name).with_suffix(".html").read_text()
+
+
+ALL = {"index", "fields", "pictures"}
+
+
+# Sphinx writes the page that holds the contents whenever a page below it is read.
+START = {"index"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    book = Book(tmp_path_factory.mktemp("made") / "book")
+    assert book.build() == ({"fields", "pictures"}, ALL)
+    shutil.copytree(book.root, book.root.with_name("kept"), copy_function=shutil.copy2)
+    return book
+
+
+@pytest.fixture
+def book(made):
+    """The small book as it was after its first build, in the same place."""
+    shutil.rmtree(made.root)
+    shutil.copytree(made.root.with_name("kept"), made.root, copy_function=shutil.copy2)
+    return made
+
+
+def test_no_change_runs_and_writes_nothing(book):
+    assert book.build() == (set(), set())
+
+
+def test_a_changed_cell_runs_and_writes_its_page_alone(book):
+    book.chapter("pictures", "print('new output')")
+    assert book.build() == ({"pictures"}, START | {"pictures"})
+    assert "new output" in book.reads("chapters/pictures")
+
+
+def test_changed_prose_writes_its_page_and_runs_nothing(book):
+    page = book.root / "book" / "chapters" / "pictures.md"
+    page.write_text(page.read_text() + "\nOne more sentence.\n")
+    assert book.build() == (set(), START | {"pictures"})
+    assert "One more sentence." in book.reads("chapters/pictures")
+
+
+def test_a_changed_library_file_runs_the_pages_that_import_it_and_rereads_those_that_cite_it(book):
+    book.write("book/pixelwise/arithmetic.py", "def answer():\n    return 42\n")
+    assert book.build() == ({"fields"}, START | {"fields"})
+    assert "answer 42" in book.reads("chapters/fields")
+    assert "it is 42" in book.reads("index")
+
+
+def test_a_change_that_keeps_the_old_time_is_seen(book):
+    file = book.root / "book" / "pixelwise" / "plots.py"
+    times = file.stat()
+    file.write_text("colour = 'cyan'\n")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert book.build() == ({"pictures"}, START | {"pictures"})
+    assert "colour cyan" in book.reads("chapters/pictures")
+
+
+def test_a_cell_taken_back_to_what_it_was_shows_its_old_output_without_a_run(book):
+    page = book.root / "book" / "chapters" / "pictures.md"
+    before = page.read_text()
+    book.chapter("pictures", "print('for a moment')")
+    book.build()
+    page.write_text(before)
+    assert book.build() == (set(), START | {"pictures"})
+    assert "for a moment" not in book.reads("chapters/pictures")
+
+
+def test_a_changed_title_is_shown_by_every_page_and_runs_nothing(book):
+    page = book.root / "book" / "chapters" / "fields.md"
+    page.write_text(page.read_text().replace("# Fields", "# Meadows"))
+    assert book.build() == (set(), ALL)
+    assert "Meadows" in book.reads("index") and "Meadows" in book.reads("chapters/pictures")
+
+
+def test_a_page_that_has_gone_leaves_the_site(book):
+    (book.root / "book" / "chapters" / "pictures.md").unlink()
+    toc = book.root / "_toc.yml"
+    toc.write_text(toc.read_text().replace("\n  - file: book/chapters/pictures", ""))
+    book.build()
+    assert not (book.html / "book" / "chapters" / "pictures.html").exists()
+
+
+def test_a_warning_fails_the_next_build_too_although_nothing_changed_since(book):
+    page = book.root / "book" / "chapters" / "pictures.md"
+    page.write_text(page.read_text() + "\n{ref}`to nowhere`\n")
+    book.build(succeeds=False)
+    runs, _ = book.build(succeeds=False)
+    assert runs == set()
+    page.write_text(page.read_text().replace("{ref}`to nowhere`", "{ref}`fields`"))
+    assert book.build() == (set(), ALL)
+
+
+def test_a_failing_cell_fails_the_build_until_it_is_mended(book):
+    book.chapter("pictures", "raise RuntimeError('out of paint')")
+    for _ in range(2):
+        runs, _ = book.build(succeeds=False)
+        assert runs == {"pictures"}
+    book.chapter("pictures", "print('mended')")
+    book.build()
+    assert "mended" in book.reads("chapters/pictures")
