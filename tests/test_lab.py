@@ -240,6 +240,6 @@ def test_the_explorer_tells_python_of_an_edited_layer(explorer: Notebook) -> Non
 
 def test_the_explorer_makes_the_browser_complain_of_nothing(explorer: Notebook) -> None:
     explorer.page.locator(".pw-rf-map").press("PageDown")
-    explorer.page.get_by_label("Preset stack").select_option("AlexNet")
+    explorer.page.get_by_label("Preset stack").select_option("alexnet_paper")
     expect(explorer.page.locator(".pw-rf-say")).to_contain_text("Unit (")
     assert explorer.complaints == []

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import traitlets
 
 from pixelwise import palette
 
@@ -15,8 +16,11 @@ class Explorer(anywidget.AnyWidget):
     """A widget that also runs where there is no kernel.
 
     A front end with a widget manager shows the live view; the site's build, which has none, takes the text/html: the
-    same module and the state of this moment, run by host.js without any further file.
+    same module and the state of this moment, run by host.js without any further file. `live` tells the module whether
+    a kernel answers.
     """
+
+    live = traitlets.Bool(True).tag(sync=True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -35,6 +39,7 @@ class Explorer(anywidget.AnyWidget):
             for name in self.trait_names(sync=True)
             if not name.startswith("_") and name not in hidden
         }
+        state["live"] = False
         return (
             '<div class="pw-page">'
             f"<style>{self._css}</style>"
@@ -47,9 +52,11 @@ class Explorer(anywidget.AnyWidget):
 
 
 def module(name: str) -> dict[str, str]:
-    """Return the `_esm` and `_css` of the explorer `name`, from its two files here."""
-    style = palette.css(".pw-explorer") + (HERE / f"{name}.css").read_text()
-    return {"_esm": (HERE / f"{name}.js").read_text(), "_css": style}
+    """Return the `_esm` and `_css` of the explorer `name`: its two files here, each behind what all explorers share."""
+    return {
+        "_esm": (HERE / "frame.js").read_text() + (HERE / f"{name}.js").read_text(),
+        "_css": palette.css(".pw-explorer") + (HERE / "frame.css").read_text() + (HERE / f"{name}.css").read_text(),
+    }
 
 
 def _inline(value: object) -> str:
