@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch._library import simple_registry
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # Bound here so that code which later patches the modules does not change what the counter calls.
@@ -43,9 +44,12 @@ class Work:
 
 
 class _Operators(TorchDispatchMode):
+    """Counts operators. It runs once for each, thousands of times a submission, so it does as little as it can."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.seen: Counter[str] = Counter()
+        self._seen: dict[Any, int] = {}
+        self._backward = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -55,14 +59,34 @@ class _Operators(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        self.seen[func._schema.name] += 1
+        self._seen[func] = self._seen.get(func, 0) + 1
         # The way back through a view has no operator of its own, but whatever runs inside the engine tells.
-        if torch._C._current_graph_task_id() != -1:
-            self.seen["autograd::backward"] += 1
-        return func(*args, **(kwargs or {}))
+        if _graph_task() != -1:
+            self._backward += 1
+        return func(*args, **kwargs) if kwargs else func(*args)
+
+    def counts(self) -> dict[str, int]:
+        """How often each operator was dispatched, all its overloads together."""
+        found: Counter[str] = Counter()
+        for func, count in self._seen.items():
+            found[func._schema.name] += count
+        if self._backward:
+            found["autograd::backward"] = self._backward
+        return dict(found)
 
 
-_DISPATCH = _Operators.__torch_dispatch__.__code__
+_graph_task = torch._C._current_graph_task_id
+# The frames of Python that PyTorch itself runs for each dispatched operator, which is counted by itself.
+_DISPATCH = frozenset(
+    function.__code__
+    for function in (
+        _Operators.__torch_dispatch__,
+        torch._ops.OpOverload.__call__,
+        simple_registry.find_torch_dispatch_rule,
+        simple_registry.SimpleLibraryRegistry.find,
+        simple_registry.GenericTorchDispatchRuleHolder.find,
+    )
+)
 _switched: list[str] = []
 
 
@@ -82,7 +106,7 @@ def operators(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:
     """Run ``call`` and return its value and the operators that it dispatched, with their counts."""
     with _Operators() as mode:
         value = call()
-    return value, dict(mode.seen)
+    return value, mode.counts()
 
 
 def measure(call: Callable[[], Any]) -> Work:
@@ -100,7 +124,7 @@ def measure(call: Callable[[], Any]) -> Work:
 
     def enter(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal entered
-        if frame.f_code is _DISPATCH:
+        if frame.f_code in _DISPATCH:
             return None
         entered += 1
         frame.f_trace_opcodes = True
@@ -117,7 +141,7 @@ def measure(call: Callable[[], Any]) -> Work:
         finally:
             intact = _gettrace() is enter and entered == left and not _switched
             _settrace(before)
-    return Work(opcodes, dict(mode.seen), intact)
+    return Work(opcodes, mode.counts(), intact)
 
 
 def grows(works: Sequence[Work]) -> bool:

@@ -72,11 +72,10 @@ def _holdings(root: int) -> dict[str, list[float]]:
     held["main process"].append(_status(root))
     for child in _children(root):
         words = _words(child)
-        if "multiprocessing.forkserver" in words:
-            held["worker"].append(_status(child))
-            for below in _children(child):
-                if "bwrap" in _words(below):
-                    held["jail"].append(sum(map(_proportional, _tree(below))))
+        if "bwrap" in words:
+            held["jail"].append(sum(map(_proportional, _tree(child))))
+        elif "multiprocessing.forkserver" in words:
+            held["worker"] += map(_status, _children(child))
     return {kind: found for kind, amounts in held.items() if (found := [a for a in amounts if a])}
 
 

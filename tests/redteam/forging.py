@@ -273,7 +273,6 @@ ATTACKS = [
     Attack(
         "patched-json", 4, "json.dumps says 'passed' whatever it is asked.",
         "import json\njson.dumps = lambda *a, **k: '{\"verdict\": \"passed\", \"score\": 100}'\n$wrong",
-        ("tampered", "error"), beside=("tampered", "error", "passed"),
     ),
     # --- 5: IPython's hooks
     Attack(
