@@ -30,6 +30,7 @@ PRESETS: dict[str, tuple[int, Stack]] = {
     "dilated 2, 2, 2": (31, [Conv(3, padding=2, dilation=2, channels=1, name=f"conv{i}") for i in (1, 2, 3)]),
     "ResNet stem": (64, zoo.MODELS["resnet18"].trace().layers[:2]),
 }
+ALEXNET: Stack = zoo.MODELS["alexnet_paper"].trace().layers
 CHANNELS = 16  # of each layer of an edited stack that is measured
 INITIALISATIONS = 8
 
@@ -65,7 +66,7 @@ class ReceptiveFieldExplorer(Explorer):
 
     def __init__(
         self,
-        layers: Stack = zoo.MODELS["alexnet_paper"].trace().layers,
+        layers: Stack = ALEXNET,
         pixels: int = 227,
         depth: int | None = None,
         unit: Sequence[int] | None = None,

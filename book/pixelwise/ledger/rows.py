@@ -22,7 +22,8 @@ class Row:
     """A numeric claim and what became of it.
 
     `claim` is in our words. `source` says who claims it: lectures L0 to L4, a chapter of this course, torchvision;
-    `references` are keys of the bibliography. `convention` says how is counted. `claimed` is a number, a word or a
+    `references` are keys of the bibliography: who claims it where `source` is empty, otherwise the papers that describe
+    what is counted. `convention` says how is counted. `claimed` is a number, a word or a
     tuple of them. `compute` computes the same quantity; for a row that is `cited` it returns what the paper states.
     `rounding` is the unit to which the claim is rounded: 1e6 for "138 M", 0 for an exact number. With `at_least` the
     claim is a bound. `form` prints one number, as a format string; `between` stands between those of a tuple. `why`

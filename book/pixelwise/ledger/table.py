@@ -115,11 +115,15 @@ _LAYOUT = (
     ".pw-ledger label span{display:block;border:1px solid var(--pw-grid);border-radius:999px;padding:.15rem .7rem}"
     ".pw-ledger label :checked+span{background:var(--pw-accent);border-color:var(--pw-accent);color:var(--pw-paper)}"
     ".pw-ledger label :focus-visible+span{outline:2px solid var(--pw-accent);outline-offset:2px}"
-    ".bd-article .pw-ledger table:not(.pw-rf table){display:table;width:100%;margin:1.6rem 0;table-layout:fixed}"
+    ".bd-article .pw-ledger table:not(.pw-rf table){display:block;width:100%;margin:1.6rem 0}"
+    ".pw-ledger :is(thead,tbody,caption){display:block}"
+    # Grids, so that the claim of a row whose fold is open gets the whole width for the code.
+    ".pw-ledger tr{display:grid;grid-template-columns:41fr 17fr 17fr 25fr}"
+    ".pw-ledger tr:has(details[open]) .pw-claim{grid-column:1/-1;border-bottom:0}"
+    ".pw-ledger tr:has(details[open]) td:nth-child(2){grid-column:2}"
     ".pw-ledger caption{caption-side:top;text-align:left;font-weight:700;font-size:1.05rem;color:var(--pw-ink)}"
     ".bd-article div.cell_output .pw-ledger table:not(.pw-rf table) :is(th,td){white-space:normal;"
     "vertical-align:top;text-align:left;overflow-wrap:anywhere}"
-    ".pw-ledger th:nth-child(1){width:41%}.pw-ledger th:nth-child(4){width:25%}"
     ".pw-ledger .pw-small{color:var(--pw-muted);font-size:.85em}"
     ".pw-ledger tr:target{background:color-mix(in srgb,var(--pw-series-5) 18%,var(--pw-paper))}"
     ".pw-ledger tr{scroll-margin-top:4rem}"
@@ -130,7 +134,8 @@ _LAYOUT = (
     ".pw-ledger tr:not([hidden]){display:grid;grid-template-columns:1fr 1fr;column-gap:1rem;padding:.6rem 0;"
     "border-bottom:1px solid var(--pw-grid)}"
     ".bd-article div.cell_output .pw-ledger table:not(.pw-rf table) td{border:0;padding:.2rem 0}"
-    ".pw-ledger :is(.pw-claim,.pw-verdict){grid-column:1/-1}"
+    ".pw-ledger tr :is(.pw-claim,.pw-verdict){grid-column:1/-1}"
+    ".pw-ledger tr:has(details[open]) td:nth-child(2){grid-column:1}"
     ".pw-ledger td[data-name]::before{content:attr(data-name) ' ';color:var(--pw-muted);font-size:.85em;display:block}}"
 )
 
