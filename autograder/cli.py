@@ -299,7 +299,9 @@ def _summary(assignment: Assignment, graded: list[Graded]) -> None:
             say.print(f"[magenta]not graded, through our fault:[/magenta] {name}: {escape(why)}")
         elif one.moved and one.before is not None:
             was = f"{one.before.score:g} ({one.before.verdict})"
-            say.print(f"moved: {escape(printable(report.student))} from {was} to {report.score:g} ({report.verdict})")
+            why = f": {escape(printable(one.why))} changed" if one.why else ""
+            who = escape(printable(report.student))
+            say.print(f"moved: {who} from {was} to {report.score:g} ({report.verdict}){why}", soft_wrap=True)
     cached = sum(one.cached for one in graded)
     say.print(f"{len(graded)} submissions, {len(graded) - cached} graded now, {cached} from the store")
 

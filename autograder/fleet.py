@@ -46,6 +46,14 @@ class Graded:
     report: Report
     cached: bool
     before: Latest | None
+    decided_by: dict[str, str]
+
+    @property
+    def why(self) -> str:
+        """What changed since the student's last report, in words; empty when nothing is known to have."""
+        known = self.before.decided_by if self.before else {}
+        parts = [part for part in (*self.decided_by, *known) if known and known.get(part) != self.decided_by.get(part)]
+        return " and ".join(dict.fromkeys(parts))
 
     @property
     def moved(self) -> bool:
@@ -74,6 +82,7 @@ class Grader:
         self.store = store or Store(assignment.root)
         _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
         self._secret = keys.course_secret(assignment.root)
+        self._parts = keys.digests(assignment)
         self._harness = keys.harness_digest(assignment)
 
     def seed(self, student: str) -> int:
@@ -87,8 +96,11 @@ class Grader:
     def one(self, submission: Submission) -> Report:
         """The report of one submission, graded in this process if need be."""
         report = self.store.get(self.key(submission)) or self.afresh(submission)
-        self.store.put(report)
+        self.store.put(report, self._decided_by(submission))
         return report
+
+    def _decided_by(self, submission: Submission) -> dict[str, str]:
+        return {"the submission": submission.digest, **self._parts}
 
     def afresh(self, submission: Submission) -> Report:
         """The report of one submission, graded now whatever the store holds, and not stored."""
@@ -109,18 +121,21 @@ class Grader:
         done: dict[str, Graded] = {}
         todo: list[Task] = []
 
-        def finish(report: Report, cached: bool) -> None:
-            done[report.student] = Graded(report, cached, self.store.put(report))
+        def finish(submission: Submission, report: Report, cached: bool) -> None:
+            decided_by = self._decided_by(submission)
+            done[report.student] = Graded(report, cached, self.store.put(report, decided_by), decided_by)
             progress(done[report.student])
 
         for student, folder in submissions:
             submission = read_submission(folder, student, self.assignment.name)
             key = self.key(submission)
             if (report := self.store.get(key)) is not None:
-                finish(report, cached=True)
+                finish(submission, report, cached=True)
             else:
                 todo.append(Task(submission, self.seed(student), key))
-        share_out(self.assignment, todo, jobs, lambda task, report: finish(report, cached=False), meanwhile)
+        share_out(
+            self.assignment, todo, jobs, lambda task, report: finish(task.submission, report, cached=False), meanwhile
+        )
         return [done[student] for student in sorted(done)]
 
 

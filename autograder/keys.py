@@ -30,17 +30,29 @@ def submission_seed(secret: bytes, assignment: str, student: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def harness_digest(assignment: Assignment) -> str:
-    """A digest of all that decides a grade beside the submission: harness, suites, manifest and release."""
+def digests(assignment: Assignment) -> dict[str, str]:
+    """A digest of each thing that decides a grade beside the submission, under the words to call it by."""
     package = Path(__file__).parent
-    files = [path for path in sorted(package.rglob("*.py")) if "suites" not in path.relative_to(package).parts]
-    files += sorted(assignment.suites.glob("*.py"))
-    files += [assignment.source / "assignment.toml", assignment.release / f"{assignment.name}.ipynb"]
+    files = {"the harness": [p for p in sorted(package.rglob("*.py")) if "suites" not in p.relative_to(package).parts]}
+    for path in sorted(assignment.suites.glob("*.py")):
+        files[f"the suite {path.name}"] = [path]
+    files["the manifest"] = [assignment.source / "assignment.toml"]
+    files["the release"] = [assignment.release / f"{assignment.name}.ipynb"]
+    return {part: _digest(paths) for part, paths in files.items()}
+
+
+def _digest(paths: list[Path]) -> str:
     digest = hashlib.sha256()
-    for path in files:
+    for path in paths:
         digest.update(f"{path.name}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def harness_digest(assignment: Assignment) -> str:
+    """One digest of all that decides a grade beside the submission: harness, suites, manifest and release."""
+    parts = "\0".join(f"{part} {digest}" for part, digest in digests(assignment).items())
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def report_key(harness: str, submission: Submission, seed: int) -> str:

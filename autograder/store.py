@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
@@ -17,12 +19,16 @@ from autograder.report import SCHEMA_VERSION, Report, Verdict
 
 
 class Latest(BaseModel):
-    """What a student's newest report says, and whether the gradebook holds it."""
+    """What a student's newest report says, what decided it, and whether the gradebook holds it.
+
+    ``decided_by`` has a digest of each part, under the words to call it by.
+    """
 
     key: str
     score: float
     verdict: Verdict
     recorded: bool = False
+    decided_by: dict[str, str] = {}
 
 
 class Store:
@@ -40,14 +46,20 @@ class Store:
             return None
         return report if report.schema_version == SCHEMA_VERSION else None
 
-    def put(self, report: Report) -> Latest | None:
+    def put(self, report: Report, decided_by: Mapping[str, str] = MappingProxyType({})) -> Latest | None:
         """Store a report as its student's latest, and return what the latest was before. A `fault` is not kept."""
         before = self.latest(report.assignment, report.student)
         if report.verdict is Verdict.FAULT:
             return before
         _write(self._report_path(report.key), report.model_dump_json())
         same = before is not None and before.key == report.key
-        now = Latest(key=report.key, score=report.score, verdict=report.verdict, recorded=same and before.recorded)
+        now = Latest(
+            key=report.key,
+            score=report.score,
+            verdict=report.verdict,
+            recorded=same and before.recorded,
+            decided_by=dict(decided_by) or (before.decided_by if same else {}),
+        )
         _write(self._latest_path(report.assignment, report.student), now.model_dump_json())
         return before
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from autograder.fleet import Graded
 from autograder.report import ExerciseResult, Report, TestResult, Verdict, score_exercise, worst
 from autograder.store import Store
 
@@ -93,3 +94,17 @@ def test_every_verdict_has_a_place_in_the_order():
     assert {worst([v]) for v in Verdict} == set(Verdict)
     assert worst([Verdict.LOOPS, Verdict.WRONG, Verdict.PASSED]) is Verdict.WRONG
     assert worst([]) is Verdict.PASSED
+
+
+def test_a_grade_that_moves_says_what_changed(store):
+    parts = {"the submission": "a", "the suite test_conv2d.py": "b", "the suite test_im2col.py": "c"}
+    store.put(report(), parts)
+    before = store.latest("a1", "ada")
+    again = report(score=6.0, key="j" * 64, verdict=Verdict.PASSED)
+
+    def why(now, then=before):
+        return Graded(again, False, then, now).why
+
+    assert why({**parts, "the suite test_conv2d.py": "z"}) == "the suite test_conv2d.py"
+    assert why({"the submission": "x"}) == ("the submission and the suite test_conv2d.py and the suite test_im2col.py")
+    assert why(parts) == why(parts, None) == ""
