@@ -93,7 +93,7 @@ def test_mathematics_is_typeset(visit, name):
         """() => [".math", "mjx-container", "mjx-container [data-mjx-error], mjx-merror"]
             .map((selector) => document.querySelectorAll(selector).length)"""
     )
-    assert typeset >= formulas > 20
+    assert typeset >= formulas > 10
     assert broken == 0
 
 

@@ -205,6 +205,9 @@ def _themed(svg: str, alt: str, width_px: float) -> str:
         svg = svg.replace(colour, variable)
     # Every figure on a page shares one space of ids; matplotlib starts each at figure_1.
     mark = f"pw{next(_serial)}-{hashlib.sha256(svg.encode()).hexdigest()[:6]}-"
+    # It also gives equal images one id each time it draws them; the first stands for all.
+    met: set[str] = set()
+    svg = re.sub(r' id="([^"]*)"', lambda found: "" if found[1] in met or met.add(found[1]) else found[0], svg)
     svg = re.sub(r'(\bid=")', rf"\1{mark}", svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{mark}", svg)
     head, rest = svg.split(">", 1)
