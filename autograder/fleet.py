@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ class Grader:
         _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
         self._secret = keys.course_secret(assignment.root)
         self._parts = keys.digests(assignment)
-        self._harness = keys.harness_digest(assignment)
+        self._harness = keys.digest_of(self._parts)
 
     def seed(self, student: str) -> int:
         """The seed of one student's hidden tests."""
@@ -200,7 +201,28 @@ PR_SET_PDEATHSIG = 1
 IMPORTED_ONCE = ["autograder.grading", "autograder.jail.warden", "autograder.fleet"]
 
 
-def die_with_parent() -> None:
+def start_process(
+    work: Callable[..., None], arguments: tuple[object, ...], imported_once: list[str]
+) -> tuple[BaseProcess, Connection]:
+    """Start ``work(pipe, *arguments)`` in a process forked from one that has the modules ``imported_once``.
+
+    Returns the process and the other end of its pipe. It ends with this process at the latest.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(imported_once)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_live_with_parent, args=(work, theirs, *arguments), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
+def _live_with_parent(work: Callable[..., None], *arguments: object) -> None:
+    _die_with_parent()
+    work(*arguments)
+
+
+def _die_with_parent() -> None:
     """Have the kernel end this process when the one that forked it ends, which ends with the grader itself."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The fork server ends when the last copy of this descriptor is closed, and the grader's shall be the last.
@@ -217,7 +239,6 @@ def end_fork_server() -> None:
 
 def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> None:
     """A worker: grade what comes down the pipe until it closes."""
-    die_with_parent()
     assignment = load(root, name)
     control.settimeout(120)
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -228,13 +249,8 @@ def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> No
 
 class _Worker:
     def __init__(self, root: Path, name: str, control: socket.socket) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(IMPORTED_ONCE)
         self._course, self._control = (root, name), control
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, root, name, control), daemon=True)
-        self.process.start()
-        theirs.close()
+        self.process, self.pipe = start_process(_work, (root, name, control), IMPORTED_ONCE)
         self.task: Task | None = None
 
     def give(self, task: Task) -> None:

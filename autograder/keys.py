@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.assignment import Assignment
@@ -51,8 +52,12 @@ def _digest(paths: list[Path]) -> str:
 
 def harness_digest(assignment: Assignment) -> str:
     """One digest of all that decides a grade beside the submission: harness, suites, manifest and release."""
-    parts = "\0".join(f"{part} {digest}" for part, digest in digests(assignment).items())
-    return hashlib.sha256(parts.encode()).hexdigest()
+    return digest_of(digests(assignment))
+
+
+def digest_of(parts: Mapping[str, str]) -> str:
+    """One digest of what `digests` found."""
+    return hashlib.sha256("\0".join(f"{part} {digest}" for part, digest in parts.items()).encode()).hexdigest()
 
 
 def report_key(harness: str, submission: Submission, seed: int) -> str:

@@ -75,10 +75,10 @@ class Warden:
         self._control = self._zygote.control
 
     def _stop(self) -> None:
-        if self._control is not None:
-            self._control.close()
         if self._zygote is not None:
             self._zygote.stop()
+        elif self._control is not None:
+            self._control.close()
         self._zygote = self._control = None
 
     @contextlib.contextmanager

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import io
 import logging
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
@@ -263,14 +262,9 @@ class _Share:
     """Some students' feedback pages, being made by another process."""
 
     def __init__(self, assignment: Assignment, students: list[str]) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
         self.students = students
-        self._pipe, theirs = context.Pipe(duplex=False)
-        arguments = (theirs, assignment.root, assignment.name, students)
-        self.process = context.Process(target=_make_share, args=arguments, daemon=True)
-        self.process.start()
-        theirs.close()
+        arguments = (assignment.root, assignment.name, students)
+        self.process, self._pipe = fleet.start_process(_make_share, arguments, [__name__])
         self._left = len(students)
 
     def tell(self, progress: Callable[[str], None], patience: float | None = 0) -> None:
@@ -287,7 +281,6 @@ class _Share:
 
 
 def _make_share(pipe: Connection, root: Path, name: str, students: list[str]) -> None:
-    fleet.die_with_parent()
     _feedback_pages(load(root, name), students, pipe.send)
 
 
