@@ -27,6 +27,17 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True)
+class Call:
+    """One call that a test asks for: of a function by name, or of a value that stayed in the jail by its number."""
+
+    function: str | int
+    mode: Mode
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    upstream: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it."""
 

@@ -25,7 +25,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pytest
@@ -333,6 +333,8 @@ class Measurement(NamedTuple):
 
 # Whether the student's code has returned anything to the running test, which may then stumble over what it got.
 _answered: ContextVar[bool] = ContextVar("answered", default=False)
+# Whether the running test's calls may not be made together with others', since they are clocked.
+alone: ContextVar[bool] = ContextVar("alone", default=False)
 # Where the running test's measurements go: a test that passes raises nothing that could carry them.
 _measured: ContextVar[list[Measurement] | None] = ContextVar("measured", default=None)
 
@@ -367,6 +369,7 @@ def faster_than(
 
     Both are clocked from outside the student's code. ``slow`` is the suite's own and runs where the suite runs.
     """
+    token = alone.set(True)
 
     def best(call: Callable[..., Any]) -> float:
         times = []
@@ -376,7 +379,10 @@ def faster_than(
             times.append(time.perf_counter() - start)
         return min(times)
 
-    ours, theirs = best(function), best(slow)
+    try:
+        ours, theirs = best(function), best(slow)
+    finally:
+        alone.reset(token)
     if ours * ratio > theirs:
         share = ours / theirs
         raise Failure(f"it takes {share:.2f} of the time of a plain loop, and should take at most {1 / ratio:.2f}")
@@ -401,11 +407,26 @@ class SuiteRun:
 _STUMBLES = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError)
 
 
+class Abandoned(BaseException):
+    """Ends the run of a suite from inside one of its tests. No test can catch it, and it is no test's result."""
+
+
+class Runner(Protocol):
+    """Runs tests in another way than one after another."""
+
+    def run(self, tests: Sequence[Callable[[], None]]) -> None:
+        """Run all of them to their end."""
+
+    def clock(self) -> float:
+        """Seconds by a clock that stands still while the running test waits for another's sake."""
+
+
 class _Plugin:
     """Gives a suite its fixtures and writes down what its tests find, into the run at hand."""
 
     def __init__(self) -> None:
         self.run = SuiteRun(None, 0)
+        self.clock = time.perf_counter
         self.problems: list[str] = []
 
     @pytest.fixture
@@ -429,15 +450,15 @@ class _Plugin:
         if "rng" in item.fixturenames:
             given["rng"] = self.generator(item.name)
         error: BaseException | None = None
-        started = time.perf_counter()
+        started = self.clock()
         try:
             with self._watched(item):
                 item.obj(**given)
-        except (KeyboardInterrupt, pytest.exit.Exception):
+        except (KeyboardInterrupt, pytest.exit.Exception, Abandoned):
             raise
         except BaseException as raised:
             error = raised
-        self._note(item, error, time.perf_counter() - started)
+        self._note(item, error, self.clock() - started)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "points(n): how many points the test is worth; one unless it says so")
@@ -519,14 +540,15 @@ class SuiteError(Exception):
     """A suite that cannot be run: it does not import, or holds no test."""
 
 
-def run_suite(suite: Path, student: Any, seed: int) -> SuiteRun:
+def run_suite(suite: Path, student: Any, seed: int, runner: Runner | None = None) -> SuiteRun:
     """Run one file of tests against ``student`` in this process.
 
-    The file is imported and collected the first time, and again after it has changed. Raises `SuiteError` when it has
-    no test or cannot be imported.
+    The file is imported and collected the first time, and again after it has changed. Its tests run one after another,
+    or as ``runner`` does when none of them needs pytest's protocol. Raises `SuiteError` when the file has no test or
+    cannot be imported, and `Abandoned` when the runner does.
     """
     about = suite.stat()
-    return _collected(suite, about.st_mtime_ns, about.st_size).run(student, seed)
+    return _collected(suite, about.st_mtime_ns, about.st_size).run(student, seed, runner)
 
 
 @functools.lru_cache(maxsize=64)
@@ -563,13 +585,18 @@ class _Suite:
         self._items = session.items
         self._plain = all(map(_plain, session.items))
 
-    def run(self, student: Any, seed: int) -> SuiteRun:
+    def run(self, student: Any, seed: int, runner: Runner | None) -> SuiteRun:
         run = self._plugin.run = SuiteRun(student, seed)
+        self._plugin.clock = runner.clock if runner is not None else time.perf_counter
         printed = io.StringIO()
         try:
             with contextlib.redirect_stdout(printed), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the suite's own code; the student's runs elsewhere or says its own
-                if self._plain:
+                if self._plain and runner is not None:
+                    runner.run([functools.partial(self._plugin.perform, item) for item in self._items])
+                    order = {item.name: number for number, item in enumerate(self._items)}
+                    run.results.sort(key=lambda result: order[result.name])
+                elif self._plain:
                     for item in self._items:
                         self._plugin.perform(item)
                 else:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from autograder import policy
 from autograder.assignment import Assignment, GradingError
-from autograder.calls import Mode, Outcome
-from autograder.dialect import StudentError, StudentFunction, SuiteError, SuiteRun, run_suite
-from autograder.jail.warden import Cell, CellDied, RemoteFunction, Warden
+from autograder.calls import Call, Mode, Outcome
+from autograder.dialect import (
+    Abandoned,
+    StudentError,
+    StudentFunction,
+    SuiteError,
+    SuiteRun,
+    alone,
+    run_suite,
+)
+from autograder.jail.warden import Cell, CellDied, Warden
 from autograder.report import (
     ExerciseResult,
     Report,
@@ -20,11 +31,14 @@ from autograder.report import (
     score_exercise,
     worst,
 )
+from autograder.rounds import Rounds
 from autograder.submission import Cell as SubmittedCell
 from autograder.submission import Submission
+from autograder.work import matching
 
 DEATHS_PER_EXERCISE = 2
 RESTARTS_FOR_CELLS = 8
+ROUND_BYTES = 4 << 20  # of the tensors that go into one round
 
 
 class Session:
@@ -37,6 +51,7 @@ class Session:
         self._errors: dict[int, StudentError] = {}
         self._context: contextlib.ExitStack = contextlib.ExitStack()
         self._cell: Cell | None = None
+        self.in_rounds = True
         self.output = ""
         self.seconds: dict[str, float] = {"open": 0.0, "cells": 0.0}
 
@@ -110,26 +125,14 @@ class Session:
 
 
 class JailedFunction(StudentFunction):
-    """A function of the submission, called across the wall in whatever cell the session has."""
+    """A function of the submission, called across the wall."""
 
-    def __init__(self, session: Session, deaths: list[CellDied], name: str, forbidden: tuple[str, ...]) -> None:
+    def __init__(self, name: str, forbidden: tuple[str, ...], make: Callable[[Call], Outcome]) -> None:
         super().__init__(name, forbidden)
-        self._session, self._deaths = session, deaths
+        self._make = make
 
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
-        if len(self._deaths) >= DEATHS_PER_EXERCISE:
-            last = self._deaths[-1]
-            raise CellDied(last.verdict, f"not tried again after {len(self._deaths)} failed calls: {last.detail}")
-        try:
-            return RemoteFunction(self._session.cell(), self.name).perform(mode, args, kwargs, upstream)
-        except CellDied as death:
-            self._deaths.append(death)
-            self._session.bury()
-            raise
-        except StudentError as error:
-            if error.verdict is Verdict.MISSING and error.kind == "NameError":
-                raise self._session.why_absent(self.name) or error from None
-            raise
+        return self._make(Call(self.name, mode, args, kwargs, upstream))
 
 
 class JailedStudent:
@@ -142,7 +145,91 @@ class JailedStudent:
     def __getattr__(self, name: str) -> StudentFunction:
         if name.startswith("_"):
             raise AttributeError(name)
-        return JailedFunction(self._session, self._deaths, name, self._forbidden)
+        return JailedFunction(name, self._forbidden, self._make)
+
+    def _make(self, call: Call) -> Outcome:
+        if len(self._deaths) >= DEATHS_PER_EXERCISE:
+            last = self._deaths[-1]
+            raise CellDied(last.verdict, f"not tried again after {len(self._deaths)} failed calls: {last.detail}")
+        try:
+            return self._session.cell().call(call)
+        except CellDied as death:
+            self._deaths.append(death)
+            self._session.bury()
+            raise
+        except StudentError as error:
+            raise self._explained(call, error) from None
+
+    def _explained(self, call: Call, error: StudentError) -> StudentError:
+        """The error of a call, or what is behind it: a function is absent where the cell that defines it failed."""
+        if error.verdict is Verdict.MISSING and error.kind == "NameError":
+            return self._session.why_absent(str(call.function)) or error
+        return error
+
+
+class JailedStudentInRounds(JailedStudent):
+    """The same, for tests that run side by side. Whatever it cannot lay at one call's door is the end of the run.
+
+    Within a round a call can see the inputs of the others. That tells it nothing of right values, but it could do
+    another's forbidden work where that is not watched, or a measured call's before the measurement. So a round in
+    which anything forbidden happened counts for nothing, and measured calls have no part in rounds.
+    """
+
+    def __init__(self, session: Session, forbidden: tuple[str, ...]) -> None:
+        super().__init__(session, forbidden)
+        self._rounds = Rounds(self._answer)
+
+    def run(self, suite: Path, seed: int) -> SuiteRun:
+        """Run a suite's tests side by side. Raises `Abandoned` when they have to be run one after another."""
+        return run_suite(suite, self, seed, self._rounds)
+
+    def _make(self, call: Call) -> Outcome:
+        if not self._rounds.running():
+            return super()._make(call)
+        if call.mode is not Mode.WORK and not alone.get():
+            return self._rounds.ask(call)
+        try:
+            return super()._make(call)
+        except CellDied:
+            raise self._abandoned() from None
+
+    def _abandoned(self) -> Abandoned:
+        # What ends one round may well end the next, and each may take as long as a call may.
+        self._session.in_rounds = False
+        return Abandoned()
+
+    def _answer(self, calls: Sequence[Call]) -> list[Outcome | StudentError]:
+        answers: list[Outcome | StudentError] = []
+        for portion in _portions(calls):
+            try:
+                outcomes, operators = self._session.cell().calls(portion)
+            except CellDied:
+                raise self._abandoned() from None
+            if matching(operators, self._forbidden):
+                raise Abandoned
+            answers += outcomes
+        errors = [answer for answer in answers if isinstance(answer, StudentError)]
+        if any(error.verdict is Verdict.MEMORY for error in errors):
+            raise Abandoned  # each call may have what all of them together may not
+        return [
+            self._explained(call, answer) if isinstance(answer, StudentError) else answer
+            for call, answer in zip(calls, answers, strict=True)
+        ]
+
+
+def _portions(calls: Sequence[Call]) -> Iterator[list[Call]]:
+    """The calls in their order, in portions whose tensors are no more than `ROUND_BYTES` together."""
+    portion: list[Call] = []
+    size = 0
+    for call in calls:
+        own = sum(a.nbytes for a in (*call.args, *call.kwargs.values()) if isinstance(a, torch.Tensor))
+        if portion and size + own > ROUND_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(call)
+        size += own
+    if portion:
+        yield portion
 
 
 def grade(
@@ -180,7 +267,7 @@ def _grade_exercise(
     cells = _cells_behind(name, assignment, submission)
     findings = policy.inspect_source([cell.source for cell in cells], exercise.forbidden_names)
     try:
-        run = run_suite(assignment.suite(name), JailedStudent(session, exercise.forbidden_operators), seed)
+        run = _run_suite(assignment.suite(name), exercise.forbidden_operators, session, seed)
     except SuiteError as error:
         raise GradingError(f"{assignment.name}: {error}") from error
     broken = [test for test in run.results if test.verdict is Verdict.FAULT]
@@ -198,6 +285,15 @@ def _grade_exercise(
         tests=tuple(tests),
         remarks=tuple(_hints(findings, run)),
     )
+
+
+def _run_suite(suite: Path, forbidden: tuple[str, ...], session: Session, seed: int) -> SuiteRun:
+    """Run a suite with its tests side by side; and when that does not end well, one after another in a new cell."""
+    if session.in_rounds:
+        with contextlib.suppress(Abandoned):
+            return JailedStudentInRounds(session, forbidden).run(suite, seed)
+        session.bury()
+    return run_suite(suite, JailedStudent(session, forbidden), seed)
 
 
 def _cells_behind(name: str, assignment: Assignment, submission: Submission) -> list[SubmittedCell]:

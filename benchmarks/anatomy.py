@@ -17,7 +17,7 @@ from nbgrader.converters import Autograde, GenerateFeedback
 
 from autograder import feedback, fleet, grading
 from autograder.dialect import LocalFunction
-from autograder.jail.warden import Warden
+from autograder.jail.warden import Cell, Warden
 from autograder.nbgrader import gradebook
 from autograder.report import Report
 from autograder.submission import read
@@ -37,11 +37,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """All parts, on how many submissions they were measured, and how many calls one of them makes."""
+    """All parts, on how many submissions they were measured, and how many calls and rounds one of them makes."""
 
     parts: tuple[Part, ...]
     submissions: int
     calls: float
+    rounds: float
 
 
 def dissect(course: OurCourse, students: Sequence[str]) -> Anatomy:
@@ -57,13 +58,14 @@ def dissect(course: OurCourse, students: Sequence[str]) -> Anatomy:
     finally:
         torch.set_num_threads(threads)
     _record_clocked(course, reports, clock)
-    return Anatomy(_parts(reports, clock), len(students), clock.calls["calls"] / len(students))
+    count = len(students)
+    return Anatomy(_parts(reports, clock), count, clock.calls["bare calls"] / count, clock.calls["rounds"] / count)
 
 
 def _grade_clocked(course: OurCourse, student: str, warden: Warden, clock: Clock) -> Report:
     with contextlib.ExitStack() as clocked:
         clocked.enter_context(clock.around(grading, "run_suite", "suites"))
-        clocked.enter_context(clock.around(grading.JailedFunction, "perform", "calls"))
+        clocked.enter_context(clock.around(Cell, "calls", "rounds"))
         started = time.perf_counter()
         report = _grade(course, student, warden)
         clock.seconds["grading"] += time.perf_counter() - started
@@ -107,8 +109,8 @@ def _parts(reports: list[Report], clock: Clock) -> tuple[Part, ...]:
         "opening a cell in the jail": ("grading", told["open"]),
         "running the notebook's cells": ("grading", told["cells"]),
         "the calls' own work": ("grading", seconds["bare calls"]),
-        "taking the calls across the wall": ("grading", seconds["calls"] - seconds["bare calls"]),
-        "the tests' own work, expected values and comparisons": ("grading", tests - seconds["calls"]),
+        "taking the calls across the wall": ("grading", seconds["rounds"] - seconds["bare calls"]),
+        "the tests' own work, expected values and comparisons": ("grading", tests - seconds["rounds"]),
         "pytest": ("grading", seconds["suites"] - tests),
         "nbgrader's autograde": ("recording", seconds["autograde"]),
         "nbgrader's feedback": ("recording", seconds["feedback"]),

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from autograder.assignment import Limits
-from autograder.calls import Mode
+from autograder.calls import Call, Mode
 from autograder.dialect import StudentError
 from autograder.jail import wall
-from autograder.jail.warden import CellDied, RemoteFunction, Warden
+from autograder.jail.warden import CellDied, Warden
 from autograder.report import Verdict
 
 TIGHT = Limits(cell_seconds=2, call_seconds=1, memory_mb=300, output_kb=256, processes=20)
@@ -27,7 +27,7 @@ def value_of(cell, expression):
     """The value of a Python expression, evaluated in the cell."""
     error = cell.run(f"def answer():\n    import os, sys, socket, pathlib\n    return {expression}")
     assert error is None
-    return cell.call("answer", Mode.VALUE, (), {}).value
+    return cell.call(Call("answer", Mode.VALUE)).value
 
 
 # --- what can be seen -------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def test_the_network_is_empty(cell):
     assert value_of(cell, "[name for _, name in socket.if_nameindex()]") == ["lo"]
     cell.run("import socket\ndef dial(): socket.create_connection(('127.0.0.1', 80), 1)")
     with pytest.raises(OSError):
-        cell.call("dial", Mode.VALUE, (), {})
+        cell.call(Call("dial", Mode.VALUE))
 
 
 # --- what can be touched ----------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_the_network_is_empty(cell):
 def test_nothing_but_scratch_space_can_be_written(cell, path):
     cell.run(f"def write(): open({path!r}, 'w').write('x')")
     with pytest.raises(OSError):
-        cell.call("write", Mode.VALUE, (), {})
+        cell.call(Call("write", Mode.VALUE))
 
 
 def test_scratch_space_is_the_cells_own(warden):
@@ -198,7 +198,7 @@ def test_a_dead_zygote_is_replaced(warden):
 
 def test_a_call_returns_plain_values_and_shows_its_operators(cell):
     cell.run("import torch\ndef double(x, *, by=2): return {'y': (x * by,), 'n': by}")
-    outcome = cell.call("double", Mode.VALUE, (torch.ones(2, 3),), {"by": 3})
+    outcome = cell.call(Call("double", Mode.VALUE, (torch.ones(2, 3),), {"by": 3}))
     assert torch.equal(outcome.value["y"][0], torch.full((2, 3), 3.0)) and outcome.value["n"] == 3
     assert outcome.operators == {"aten::mul": 1}
 
@@ -206,14 +206,14 @@ def test_a_call_returns_plain_values_and_shows_its_operators(cell):
 def test_the_students_error_comes_out_as_itself(cell):
     cell.run("def fussy(x):\n    raise ValueError('too fussy')")
     with pytest.raises(ValueError) as caught:
-        RemoteFunction(cell, "fussy")(1)
+        cell.call(Call("fussy", Mode.PLAIN, (1,)))
     assert isinstance(caught.value, StudentError) and "too fussy" in caught.value.detail
     assert "line 2" in caught.value.where
 
 
 def test_a_module_stays_inside_and_can_be_called(cell):
     cell.run("import torch\ndef build(n): return torch.nn.Flatten(n)")
-    module = cell.call("build", Mode.VALUE, (1,), {}).value
+    module = cell.call(Call("build", Mode.VALUE, (1,))).value
     assert module(torch.ones(2, 3, 4)).shape == (2, 12)
 
 
@@ -221,9 +221,9 @@ def test_gradients_and_arguments_come_back(cell):
     cell.run("def f(x, w):\n    out = x * w\n    w.data.add_(1)\n    return out")
     x, w = torch.full((2,), 3.0), torch.full((2,), 5.0)
     upstream = torch.tensor([1.0, 10.0])
-    grad_x, _ = cell.call("f", Mode.GRADIENTS, (x, w), {}, upstream).value
+    grad_x, _ = cell.call(Call("f", Mode.GRADIENTS, (x, w), {}, upstream)).value
     assert grad_x.shape == (2,)
-    after = cell.call("f", Mode.ECHO, (x, w), {}).arguments
+    after = cell.call(Call("f", Mode.ECHO, (x, w))).arguments
     assert torch.equal(after[1], w + 1) and torch.equal(w, torch.full((2,), 5.0))
 
 

@@ -25,7 +25,8 @@ plain = st.recursive(
 
 def across(value, **options):
     """``value`` as it arrives after a trip through bytes."""
-    tree, tensors = wire.encode(value, **options)
+    tensors = {}
+    tree = wire.encode(value, tensors, **options)
     frame = wire.pack({"value": tree}, tensors)
     at = 0
 
@@ -92,12 +93,12 @@ class LyingFloat(float):
 
 @pytest.mark.parametrize("value", [Liar(), LyingTensor(), LyingFloat(1.0), torch.nn.Linear(1, 1), lambda: 1, {1}, b"x"])
 def test_anything_else_stays_inside_behind_a_handle(value):
-    kept = []
-    tree, tensors = wire.encode([value], keep=lambda v: kept.append(v) or 7)
+    kept, tensors = [], {}
+    tree = wire.encode([value], tensors, keep=lambda v: kept.append(v) or 7)
     assert tensors == {} and kept == [value]
     assert wire.decode(tree, {}) == [wire.Handle(7, type(value).__name__)]
     with pytest.raises(wire.WireError):
-        wire.encode(value)
+        wire.encode(value, {})
 
 
 json_trees = st.recursive(
@@ -149,4 +150,4 @@ def test_a_value_nested_without_end_is_refused():
     value = []
     value.append(value)
     with pytest.raises(wire.WireError):
-        wire.encode(value)
+        wire.encode(value, {})

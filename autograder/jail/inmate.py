@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -147,28 +148,42 @@ class Inmate:
         if request["do"] == "close":
             _setrlimit(resource.RLIMIT_NPROC, (1, 1))
             return {}, {}
-        return self._call(request, tensors)
+        return self._calls(request["calls"], tensors)
 
     def _run(self, source: str) -> dict[str, Any]:
         result = self._shell.run_cell(source, store_history=True, silent=False)
         error = result.error_before_exec or result.error_in_exec
         return {"error": self._describe(error)} if error is not None else {}
 
-    def _call(self, request: dict[str, Any], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _calls(self, asked: list[dict[str, Any]], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Make the calls of one round in their order; an error ends its own call and no other."""
+        replies: list[dict[str, Any]] = []
+        out: dict[str, Any] = {}
+        used: Counter[str] = Counter()
+        for call in asked:
+            try:
+                replies.append(self._call(call, tensors, out, used))
+            except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's errors too
+                replies.append({"error": self._describe(error)})
+        return {"replies": replies, "operators": used}, out
+
+    def _call(
+        self, call: dict[str, Any], tensors: dict[str, Any], out: dict[str, Any], used: Counter[str]
+    ) -> dict[str, Any]:
         def given(node: Any) -> Any:
             return wire.decode(node, tensors, self._handles.__getitem__)
 
-        target = request["function"]
+        target = call["function"]
         function = self._handles[target] if isinstance(target, int) else self._shell.user_ns.get(target)
         if not callable(function):
-            return {"absent": True}, {}
-        args, kwargs, upstream = given(request["args"]), given(request["kwargs"]), given(request["upstream"])
-        outcome = calls.perform(function, calls.Mode(request["mode"]), args, kwargs, upstream)
-        value, out = wire.encode([outcome.value, list(outcome.arguments)], self._keep)
-        reply: dict[str, Any] = {"value": value, "operators": outcome.operators}
+            return {"absent": True}
+        args, kwargs, upstream = given(call["args"]), given(call["kwargs"]), given(call["upstream"])
+        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream)
+        used.update(outcome.operators)
+        reply = {"value": wire.encode([outcome.value, list(outcome.arguments)], out, self._keep)}
         if outcome.work is not None:
             reply["opcodes"], reply["intact"] = outcome.work.opcodes, outcome.work.intact
-        return reply, out
+        return reply
 
     def _keep(self, value: Any) -> int:
         number = len(self._handles) + 1

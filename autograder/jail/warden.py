@@ -14,7 +14,8 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ import torch
 
 from autograder import work
 from autograder.assignment import Limits
-from autograder.calls import Mode, Outcome
-from autograder.dialect import StudentError, StudentFunction, student_error
+from autograder.calls import Call, Mode, Outcome
+from autograder.dialect import StudentError, student_error
 from autograder.jail import wall, wire
 from autograder.report import Verdict
 
@@ -185,47 +186,51 @@ class Cell:
         found = reply.get("names")
         return {name for name in found if name in names} if isinstance(found, list) else set()
 
-    def call(
-        self,
-        function: str | int,
-        mode: Mode,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        upstream: torch.Tensor | None = None,
-    ) -> Outcome:
-        """Call a function by name or handle. Raises `StudentError` for the student's errors, and `CellDied`."""
-        args = tuple(wire.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in args)
-        tree, tensors = wire.encode([list(args), dict(kwargs), upstream], _known_handle, strided=True)
-        parts = tree["list"]
-        request = {
-            "do": "call", "function": function, "mode": mode.value,
-            "args": parts[0], "kwargs": parts[1], "upstream": parts[2],
-        }  # fmt: skip
-        self._alone()
-        watched = mode is Mode.WORK and not self._only_one
+    def call(self, call: Call) -> Outcome:
+        """Make one call. Raises `StudentError` for the student's errors, and `CellDied`."""
+        self._close()
+        watched = call.mode is Mode.WORK and not self._only_one
         elsewhere = self._elsewhere() if watched else 0
-        reply, out = self._ask(request, tensors, self.limits.call_seconds)
+        (outcome,), operators = self.calls([call])
         if watched and self._elsewhere() - elsewhere > IDLE_NS:
             raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
-        if reply.get("absent"):
-            raise student_error("NameError", f"there is no function called {function}", missing=True)
-        if "error" in reply:
-            error = _error_record(reply["error"])
-            raise student_error(error["kind"], error["message"], error["where"])
-        return self._outcome(reply, out, mode)
+        if isinstance(outcome, StudentError):
+            raise outcome
+        done = replace(outcome.work, operators=operators) if outcome.work is not None else None
+        return replace(outcome, operators=operators, work=done)
 
-    def _outcome(self, reply: dict[str, Any], out: dict[str, torch.Tensor], mode: Mode) -> Outcome:
+    def calls(self, calls: Sequence[Call]) -> tuple[list[Outcome | StudentError], dict[str, int]]:
+        """Make calls, one after another in the time of one: the outcome or the error of each, and all their operators.
+
+        The operators are those of all the calls together. Raises `CellDied`, which does not say by which call.
+        """
+        self._close()
+        tensors: dict[str, torch.Tensor] = {}
+        asked = [_order(call, tensors) for call in calls]
+        reply, out = self._ask({"do": "calls", "calls": asked}, tensors, self.limits.call_seconds)
+        if "error" in reply:
+            # The answer as a whole could not be sent; of several calls nobody knows whose fault that is.
+            error = _student_error(reply["error"])
+            if len(calls) > 1:
+                raise self._die(Verdict.ERROR, error.detail)
+            return [error], {}
         try:
-            value, after = wire.decode(reply["value"], out)
             operators = {str(k): int(v) for k, v in reply["operators"].items()}
             if len(operators) > 1000:
                 raise ValueError("more operators than there are")
-            done = None
-            if mode is Mode.WORK:
-                done = work.Work(int(reply["opcodes"]), operators, reply["intact"] is True)
+            answers = zip(calls, reply["replies"], strict=True)
+            return [self._outcome(call, answer, out) for call, answer in answers], operators
         except (wire.WireError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise self._die(Verdict.TAMPERED, "the process answered with something that is not an answer") from error
-        return Outcome(self._wrapped(value), tuple(self._wrapped(a) for a in after), operators, done)
+
+    def _outcome(self, call: Call, reply: dict[str, Any], out: dict[str, torch.Tensor]) -> Outcome | StudentError:
+        if reply.get("absent"):
+            return student_error("NameError", f"there is no function called {call.function}", missing=True)
+        if "error" in reply:
+            return _student_error(reply["error"])
+        value, after = wire.decode(reply["value"], out)
+        done = work.Work(int(reply["opcodes"]), {}, reply["intact"] is True) if call.mode is Mode.WORK else None
+        return Outcome(self._wrapped(value), tuple(self._wrapped(a) for a in after), work=done)
 
     def _wrapped(self, value: Any) -> Any:
         if isinstance(value, wire.Handle):
@@ -321,7 +326,7 @@ class Cell:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
-    def _alone(self) -> None:
+    def _close(self) -> None:
         """From the first call on the cell makes no thread and no process, whose work nobody would count."""
         if self._closed:
             return
@@ -402,18 +407,7 @@ class _Watch:
         self._next_look = time.monotonic() + TICK
 
 
-# --- the student's functions, from outside ------------------------------------------------------------------------
-
-
-class RemoteFunction(StudentFunction):
-    """A function in a cell, called across the wall."""
-
-    def __init__(self, cell: Cell, name: str, forbidden: Sequence[str] = ()) -> None:
-        super().__init__(name, forbidden)
-        self._cell = cell
-
-    def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
-        return self._cell.call(self.name, mode, args, kwargs, upstream)
+# --- what crosses -------------------------------------------------------------------------------------------------
 
 
 class RemoteObject:
@@ -424,10 +418,19 @@ class RemoteObject:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it with plain values and return a plain value."""
-        return self._cell.call(self.handle, Mode.VALUE, args, kwargs).value
+        return self._cell.call(Call(self.handle, Mode.VALUE, args, kwargs)).value
 
     def __repr__(self) -> str:
         return f"<a {self.type} of the student's>"
+
+
+def _order(call: Call, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """A call as it is sent, its tensors added to those of the frame."""
+    args = [wire.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in call.args]
+    args, kwargs, upstream = (
+        wire.encode(part, tensors, _known_handle, strided=True) for part in (args, dict(call.kwargs), call.upstream)
+    )
+    return {"function": call.function, "mode": call.mode, "args": args, "kwargs": kwargs, "upstream": upstream}
 
 
 def _known_handle(value: Any) -> int:
@@ -443,6 +446,11 @@ def _error_record(error: Any) -> dict[str, str]:
     if not found["kind"].isidentifier():
         found["kind"] = "Exception"
     return found
+
+
+def _student_error(error: Any) -> StudentError:
+    record = _error_record(error)
+    return student_error(record["kind"], record["message"], record["where"])
 
 
 # --- the kernel's own view of a cell ------------------------------------------------------------------------------

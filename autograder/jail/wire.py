@@ -50,13 +50,14 @@ class Handle:
     type: str
 
 
-def encode(value: Any, keep: Callable[[Any], int] | None = None, strided: bool = False) -> tuple[Any, dict[str, Any]]:
-    """The JSON tree of ``value`` and its tensors.
+def encode(
+    value: Any, tensors: dict[str, torch.Tensor], keep: Callable[[Any], int] | None = None, strided: bool = False
+) -> Any:
+    """The JSON tree of ``value``, whose tensors are added to those of the same frame in ``tensors``.
 
     ``keep`` gives a handle's number to a value that cannot cross (without it such a value raises `WireError`).
     ``strided`` sends the memory layout of non-contiguous tensors along.
     """
-    tensors: dict[str, torch.Tensor] = {}
 
     def tensor(t: torch.Tensor) -> dict[str, Any]:
         key = str(len(tensors))
@@ -103,7 +104,7 @@ def encode(value: Any, keep: Callable[[Any], int] | None = None, strided: bool =
             raise WireError(f"a {kind.__name__} cannot cross the wall")
         return {"handle": keep(v), "type": kind.__name__[:80]}
 
-    return tree(value, 0), tensors
+    return tree(value, 0)
 
 
 def decode(node: Any, tensors: dict[str, torch.Tensor], resolve: Callable[[int], Any] | None = None) -> Any:

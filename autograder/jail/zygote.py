@@ -84,8 +84,8 @@ def _touch_operators() -> None:
 
 
 def _frame(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    tree, tensors = wire.encode(value)
-    return {"value": tree}, tensors
+    tensors: dict[str, Any] = {}
+    return {"value": wire.encode(value, tensors)}, tensors
 
 
 def _parts(frame: bytes) -> tuple[bytes, bytes]:

@@ -267,7 +267,7 @@ ATTACKS = [
     Attack(
         "patched-encode", 4, "Every value is sent as a number that is not one: NaN, infinity, a million digits.",
         "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\n"
-        "wire.encode = lambda value, keep=None, strided=False: ({'list': [float('nan'), {'list': []}]}, {})\n$wrong",
+        "wire.encode = lambda value, tensors, keep=None: {'list': [float('nan'), {'list': []}]}\n$wrong",
         ("wrong", "tampered", "error", "forbidden"), beside=("wrong", "tampered", "error", "loops", "passed"),
     ),
     Attack(
