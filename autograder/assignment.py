@@ -7,7 +7,7 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -170,7 +170,7 @@ class Assignment:
 
     @cached_property
     def released_notebook(self) -> nbformat.NotebookNode:
-        """The notebook that students get. Raises `AssignmentError` when it has not been generated."""
+        """The notebook that students get, not to be changed. Raises `AssignmentError` when it has not been made."""
         return _read_notebook(self.release / f"{self.name}.ipynb")
 
 
@@ -223,8 +223,14 @@ def read_manifest(path: Path) -> Manifest:
 
 def _read_notebook(path: Path) -> nbformat.NotebookNode:
     try:
-        return nbformat.read(path, as_version=4)
+        about = path.stat()
+        return _read_once(path, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         raise AssignmentError(f"{path} does not exist; run `autograder release {path.stem}`") from None
     except Exception as error:
         raise AssignmentError(f"{path} cannot be read as a notebook: {error}") from None
+
+
+@lru_cache(maxsize=16)  # every submission is put into the shape of the same release
+def _read_once(path: Path, mtime: int, size: int) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)

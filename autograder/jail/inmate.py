@@ -6,6 +6,7 @@ nothing of what it says but the values that it returns.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -16,7 +17,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from autograder import calls
 from autograder.jail import wire
@@ -24,7 +25,8 @@ from autograder.jail import wire
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
-PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 4, 24, 38, 22, 2
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 4, 24, 38, 22
+SECCOMP_MODE_FILTER = 2
 LAST_CAPABILITY = 40
 
 _setrlimit = resource.setrlimit
@@ -45,12 +47,12 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> N
     _check(_libc.mount(source.encode(), target.encode(), kind.encode(), flags, data.encode()), f"mount {target}")
 
 
-def enter_namespaces() -> None:
-    """Enter a user namespace and, owned by it, new mount, network, IPC, UTS and (for children) PID namespaces."""
+def own_users(flags: int) -> None:
+    """Enter a user namespace of this process's own, and with it, owned by it, the namespaces that ``flags`` names."""
     uid, gid = os.geteuid(), os.getegid()
     # A process that changed its user no longer owns its own files in /proc, and two of them are written next.
     _check(_libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")
-    _unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID)
+    _unshare(CLONE_NEWUSER | flags)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"1000 {uid} 1")
     _write("/proc/self/gid_map", f"1000 {gid} 1")
@@ -206,57 +208,75 @@ class Inmate:
         return taken
 
 
-def fork_inmate(sock: socket.socket, output: int, shell: Any, limits: dict[str, int], filter_program: bytes) -> int:
-    """Fork an inmate into a cell of its own; returns, in the zygote, the PID of the short-lived process that builds it.
+class Nursery:
+    """Forks inmates, each the first process of a PID namespace of its own, which the kernel ends with it.
 
-    That process sends the warden a pidfd of the inmate over ``sock`` before any of the submission's code runs, which is
-    how the warden can kill the whole cell from outside; or one line that says why the cell could not be built.
+    The process that forks them has to own the PID namespace that it is in, or it could not turn back to it; `separate`
+    sees to that. A process in between would do as well, and would cost every submission a second fork.
     """
+
+    def __init__(self, shell: Any, filter_program: bytes) -> None:
+        self._shell, self._filter = shell, filter_program
+        self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        # Looked up once: in an inmate a look at every name would copy the memory that all of them are in.
+        self._ours = [name for name in sys.modules if name.partition(".")[0] == "autograder"]
+
+    def fork(self, sock: socket.socket, output: int, limits: dict[str, int]) -> None:
+        """Fork an inmate and send the warden, over ``sock``, its pidfd; or one line that says why there is none.
+
+        The inmate builds its cell and then waits for requests, which come from a warden that can already kill it.
+        """
+        try:
+            _unshare(CLONE_NEWPID)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    self._live(sock, output, limits)
+            finally:
+                _check(_libc.setns(self._home, CLONE_NEWPID), "setns")
+            pidfd = os.pidfd_open(pid)
+            try:
+                socket.send_fds(sock, [json.dumps({"built": True}).encode()], [pidfd])
+            finally:
+                os.close(pidfd)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                sock.sendall(json.dumps({"built": False, "why": str(error)}).encode())
+
+    def _live(self, sock: socket.socket, output: int, limits: dict[str, int]) -> NoReturn:
+        try:
+            os.setsid()
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            null = os.open("/dev/null", os.O_RDONLY)
+            os.dup2(null, 0)
+            own_users(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+            kept = os.dup2(sock.fileno(), 3)
+            sock.detach()
+            os.closerange(4, 1024)
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115 - lives as long as the process
+            sys.stdout = open(1, "w", buffering=8192, errors="replace", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            shut_in(limits, self._filter)
+            # The submission may import our modules, and gets copies that nothing here uses.
+            for name in self._ours:
+                del sys.modules[name]
+            gc.enable()
+            serve: Callable[[], None] = Inmate(socket.socket(fileno=kept), self._shell).serve
+            serve()
+        except BaseException as error:
+            os.write(1, f"the cell ended: {type(error).__name__}: {error}\n".encode())
+        finally:
+            os._exit(0)
+
+
+def separate() -> None:
+    """Go on in a child that is the first process of a PID namespace which it owns; the parent waits and ends as it."""
+    own_users(CLONE_NEWPID)
     pid = os.fork()
     if pid:
-        return pid
-    try:
-        enter_namespaces()
-        held, release = os.pipe()
-        inner = os.fork()
-        if inner == 0:
-            os.close(release)
-            os.read(held, 1)  # until the warden can kill this process
-            os.close(held)
-            _live(sock, output, shell, limits, filter_program)
-        os.close(held)
-        pidfd = os.pidfd_open(inner)
-        socket.send_fds(sock, [json.dumps({"built": True}).encode()], [pidfd])
-        os.write(release, b"!")
-    except BaseException as error:
-        sock.sendall(json.dumps({"built": False, "why": str(error)}).encode())
-    finally:
-        os._exit(0)
-
-
-def _live(sock: socket.socket, output: int, shell: Any, limits: dict[str, int], filter_program: bytes) -> None:
-    try:
-        os.setsid()
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        null = os.open("/dev/null", os.O_RDONLY)
-        os.dup2(null, 0)
-        kept = os.dup2(sock.fileno(), 3)
-        sock.detach()
-        os.closerange(4, 1024)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - lives as long as the process
-        sys.stdout = open(1, "w", buffering=8192, errors="replace", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        shut_in(limits, filter_program)
-        # The submission may import our modules, and gets copies that nothing here uses.
-        for name in [name for name in sys.modules if name.partition(".")[0] == "autograder"]:
-            del sys.modules[name]
-        gc.enable()
-        serve: Callable[[], None] = Inmate(socket.socket(fileno=kept), shell).serve
-        serve()
-    except BaseException as error:
-        os.write(1, f"the cell ended: {type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "pdeathsig")

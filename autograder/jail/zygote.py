@@ -18,7 +18,7 @@ from typing import Any
 
 from autograder import work
 from autograder.jail import wire
-from autograder.jail.inmate import fork_inmate
+from autograder.jail.inmate import Nursery, separate
 
 
 def warm_up() -> Any:
@@ -101,13 +101,14 @@ def main() -> None:
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
+    separate()
     shell = warm_up()
     work.watch()
     gc.collect()
     gc.disable()
     gc.freeze()
-    first, _, _, _ = socket.recv_fds(control, 1 << 16, 0)
-    filter_program = first
+    filter_program, _, _, _ = socket.recv_fds(control, 1 << 16, 0)
+    nursery = Nursery(shell, filter_program)
     control.send(b"ready")
     while True:
         readable, _, _ = select.select([control], [], [], 1.0)
@@ -123,7 +124,7 @@ def main() -> None:
             continue
         cell, output = fds
         sock = socket.socket(fileno=cell)
-        fork_inmate(sock, output, shell, json.loads(message), filter_program)
+        nursery.fork(sock, output, json.loads(message))
         sock.close()
         os.close(output)
 

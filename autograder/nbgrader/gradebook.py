@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import logging
 import os
@@ -12,20 +11,21 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from nbconvert.exporters import html
-from nbgrader import api
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from traitlets.config import Config
 
 from autograder import feedback, fleet
 from autograder.assignment import Assignment, AssignmentError, load
 from autograder.fleet import available_cores
 from autograder.nbgrader.config import configure
+from autograder.nbgrader.execute import grades_at_hand
 from autograder.nbgrader.export import GradesCsv
 from autograder.nbgrader.hooks import gradebook_url, set_aside_oddities, set_due_date
 from autograder.nbgrader.late import assign_penalties
@@ -105,19 +105,42 @@ def recorded(assignment: Assignment) -> set[str]:
     return {s for s in students if (assignment.root / "autograded" / s / assignment.name).is_dir()}
 
 
-@contextlib.contextmanager
-def _one_engine() -> Iterator[None]:
-    """Let all of nbgrader's gradebooks share a database engine meanwhile.
+class _Submissions(Session):
+    """A database session in which nbgrader's many commits of one submission wait for `settle`."""
 
-    nbgrader opens the gradebook anew in every step of every submission, and SQLAlchemy compiles every query anew for
-    each engine, which takes longer than all else that these steps do.
+    def commit(self) -> None:
+        """What nbgrader calls: bring the database's own sums up to date, as a commit does, and keep all of it back."""
+        self.flush()
+        self.expire_all()
+
+    def settle(self) -> None:
+        """Commit what was kept back."""
+        super().commit()
+
+
+@contextlib.contextmanager
+def _one_gradebook(root: Path) -> Iterator[Callable[[], None]]:
+    """Let all of nbgrader's steps share one open gradebook; gives the function that settles what they wrote.
+
+    nbgrader opens the gradebook anew in every step of every submission and looks through all of its tables, SQLAlchemy
+    compiles every query anew each time, and every cell is a transaction of its own that waits for the disk. So a
+    submission is also recorded whole or not at all.
     """
-    original = api.create_engine
-    api.create_engine = functools.cache(original)
+    opened = Gradebook(gradebook_url(root))
+    opened.db.remove()
+    opened.db = scoped_session(sessionmaker(class_=_Submissions, bind=opened.engine, future=True))
+    originals = Gradebook.__init__, Gradebook.close
+
+    def share(self: Gradebook, *_: object, **__: object) -> None:
+        self.__dict__.update(opened.__dict__)
+
+    Gradebook.__init__, Gradebook.close = share, lambda self: None
     try:
-        yield
+        yield opened.db().settle
+        opened.db().settle()
     finally:
-        api.create_engine = original
+        Gradebook.__init__, Gradebook.close = originals
+        opened.close()
 
 
 class _Unparsed:
@@ -136,6 +159,20 @@ class _Unparsed:
         return self._page
 
 
+class _HighlightedOnce(html.Highlight2HTML):
+    """Highlights each of the author's ``cells`` once: the locked ones are the same in every submission."""
+
+    cells: ClassVar[frozenset[str]] = frozenset()
+    pages: ClassVar[dict[tuple[str, str | None], str]] = {}
+
+    def __call__(self, source: str, language: str | None = None, metadata: dict[str, Any] | None = None) -> str:
+        if source not in self.cells:
+            return super().__call__(source, language, metadata)
+        if (source, language) not in self.pages:
+            self.pages[source, language] = super().__call__(source, language, metadata)
+        return self.pages[source, language]
+
+
 class _RenderedOnce(html.MarkdownWithMath):
     """Renders each text once: what the author wrote is the same in every submission."""
 
@@ -152,13 +189,15 @@ class _RenderedOnce(html.MarkdownWithMath):
 
 
 @contextlib.contextmanager
-def _pages_as_rendered() -> Iterator[None]:
-    originals = html.BeautifulSoup, html.MarkdownWithMath
-    html.BeautifulSoup, html.MarkdownWithMath = _Unparsed, _RenderedOnce
+def _pages_as_rendered(assignment: Assignment) -> Iterator[None]:
+    _HighlightedOnce.cells = frozenset(cell.source for cell in assignment.released_notebook.cells)
+    _HighlightedOnce.pages.clear()
+    originals = html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML
+    html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML = _Unparsed, _RenderedOnce, _HighlightedOnce
     try:
         yield
     finally:
-        html.BeautifulSoup, html.MarkdownWithMath = originals
+        html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML = originals
 
 
 class _OfStudents:
@@ -166,6 +205,7 @@ class _OfStudents:
 
     students: Collection[str] = ()
     progress: Callable[[str], None] = staticmethod(lambda student: None)
+    settle: Callable[[], None] = staticmethod(lambda: None)
 
     def init_notebooks(self) -> None:
         # nbgrader looks for folders by a glob pattern, which takes a name with brackets for a pattern of its own.
@@ -179,6 +219,7 @@ class _OfStudents:
         return f"(?s){path}" if escape else path
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        self.settle()  # the one before
         self.progress(student_id)
         return super().init_destination(assignment_id, student_id)
 
@@ -209,8 +250,8 @@ def record(
         set_due_date(assignment)
         options = {"force": True, "students": with_notebook, "progress": progress}
         try:
-            with _one_engine():
-                _convert(_Autograde, course, pre_convert_hook=set_aside_oddities, **options)
+            with _one_gradebook(assignment.root) as settle, grades_at_hand(graded):
+                _convert(_Autograde, course, pre_convert_hook=set_aside_oddities, settle=settle, **options)
         except GradebookError as error:
             without = {s for s in with_notebook if not _is_file(_notebook(assignment, "autograded", s))}
             failed = dict.fromkeys(without, str(error))
@@ -254,7 +295,7 @@ def _give_feedback(assignment: Assignment, students: list[str], progress: Callab
 
 def _feedback_pages(assignment: Assignment, students: Collection[str], progress: Callable[[str], None]) -> None:
     course = _course(assignment.root, assignment.name)
-    with _one_engine(), _pages_as_rendered():
+    with _one_gradebook(assignment.root), _pages_as_rendered(assignment):
         _convert(_GenerateFeedback, course, force=True, students=students, progress=progress)
 
 
