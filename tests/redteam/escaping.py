@@ -57,6 +57,31 @@ def convolution(id: str, title: str, source: str, row: int = 14, **more: object)
     )
 
 
+# Finds what came with a call, wherever the process keeps it, and answers it with the operator that is forbidden.
+PEEK = """
+import pkgutil
+def reach(box, part): return getattr(box, part.replace('~', ''))
+objects = reach(reach(pkgutil, 'resolve~_name')('g' + 'c'), 'get~_objects')
+kept = {}
+def whole(x, w, b=None, stride=1, padding=0, dilation=1):
+    return getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)
+def key_of(args, kwargs):
+    parts = [*args, *sorted(kwargs.items())]
+    return str([p.tolist() if isinstance(p, torch.Tensor) else p for p in parts])
+def calls_to_come():
+    boxes = [o for o in objects() if type(o) in (list, dict) and o]
+    asked = [o for o in boxes if type(o) is list and type(o[0]) is dict and 'upstream' in o[0] and 'function' in o[0]]
+    numbers = [o for o in boxes if type(o) is dict and '0' in o and all(isinstance(v, torch.Tensor) for v in o.values())]
+    def plain(n):
+        if not isinstance(n, dict): return n
+        if 'tensor' in n: return max(numbers, key=len)[n['tensor']]
+        if 'dict' in n: return {k: plain(v) for k, v in n['dict']}
+        return [plain(v) for v in n.get('list', n.get('tuple', ()))]
+    for call in asked[-1] if asked else []:
+        if call['function'] == 'conv2d': yield plain(call['args']), plain(call['kwargs'])
+"""
+
+
 INSIDE = "whether the count is on can be seen in the process that is counted, and code may behave while it is"
 ELSEWHERE = "a thread that hardly works is taken for one that only wakes and sleeps again"
 IN_C = "a loop inside of C is neither an opcode nor an operator"
@@ -214,6 +239,11 @@ ATTACKS = [
                 "import pkgutil\noff = pkgutil.resolve_name('torch.utils._python_' + 'dispatch:_disable_current_modes')\n"
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n    with off():\n"
                 "        return getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)"),
+    convolution("of-the-calls-to-come", "The first call of a round finds the inputs of the others and convolves them all.",
+                PEEK + "def conv2d(*args, **kwargs):\n    key = key_of(args, kwargs)\n    if key not in kept:\n"
+                "        for others, more in calls_to_come():\n"
+                "            try: kept[key_of(others, more)] = whole(*others, **more)\n            except Exception: pass\n"
+                "    return kept.pop(key) if key in kept else whole(*args, **kwargs)"),
     # --- 15: the clock
     loop("patched-time", "Every clock of Python stands still.",
          BUSY + "import time\ntime.time = time.monotonic = time.perf_counter = time.process_time = lambda: 0.0\n", row=15),
