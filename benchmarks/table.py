@@ -67,7 +67,14 @@ def _anatomy(anatomy: dict[str, Any]) -> str:
             if part["of"] == whole["name"]:
                 share = part["seconds"] / whole["seconds"]
                 rows.append((part["name"], f"{1000 * part['seconds']:.1f}", f"{share:.0%}"))
-    table = _table((f"where the time goes ({anatomy['calls']:.0f} calls a submission)", "ms", "share"), rows)
+    table = _table(
+        (
+            f"where the time goes ({anatomy['calls']:.0f} calls a submission, in {anatomy['rounds']:.0f} rounds)",
+            "ms",
+            "share",
+        ),
+        rows,
+    )
     return f"{table}\n\nOf one worker with nothing beside it, the mean of {anatomy['submissions']} submissions."
 
 
