@@ -137,7 +137,7 @@ def command(control: int) -> list[str]:
     }
     for name, value in environment.items():
         options += ["--setenv", name, value]
-    # The tmpfs that holds the devices belongs to whoever builds the wall, which is the cells' user where that is not root.
+    # The folder of devices belongs to whoever builds the wall, and that is the cells' user where it is not root.
     options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
     start = "import sys; sys.path.insert(0, '/jail'); from autograder.jail.zygote import main; main()"
     return [*options, f"{ENVIRONMENT}/bin/{Path(sys.executable).name}", "-I", "-B", "-c", start, str(control)]
