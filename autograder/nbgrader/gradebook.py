@@ -18,6 +18,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from traitlets.config import Config
 
@@ -135,9 +136,15 @@ def _one_gradebook(root: Path) -> Iterator[Callable[[], None]]:
         self.__dict__.update(opened.__dict__)
 
     Gradebook.__init__, Gradebook.close = share, lambda self: None
+    settle = opened.db().settle
     try:
-        yield opened.db().settle
-        opened.db().settle()
+        yield settle
+        settle()
+    except GradebookError:
+        # It says that nbgrader would not have one submission or another. The last one may well be recorded.
+        with contextlib.suppress(SQLAlchemyError):
+            settle()
+        raise
     finally:
         Gradebook.__init__, Gradebook.close = originals
         opened.close()
