@@ -282,6 +282,14 @@ def test_a_page_that_has_gone_leaves_the_site(book):
     assert not (book.html / "book" / "chapters" / "pictures.html").exists()
 
 
+def test_a_first_build_that_was_interrupted_does_not_stand_in_the_next_ones_way(book):
+    shutil.rmtree(book.html)
+    book.html.mkdir()
+    (book.html / "_static").write_text("what the theme leaves: its logo, in place of the folder")
+    book.build()
+    assert (book.html / "_static").is_dir()
+
+
 def test_a_warning_fails_the_next_build_too_although_nothing_changed_since(book):
     page = book.root / "book" / "chapters" / "pictures.md"
     page.write_text(page.read_text() + "\n{ref}`to nowhere`\n")

@@ -210,6 +210,9 @@ def _unfinished(app: Sphinx) -> Path:
 
 def add_static_files(app: Sphinx, config: Config) -> None:
     made = Path(app.outdir).parent / ".made_static"
+    if (left := Path(app.outdir) / "_static").is_file():
+        # When a first build is interrupted, the theme copies its logo to a folder that is not there yet, as a file.
+        left.unlink()
     for distribution, (endings, folder) in BORROWED.items():
         try:
             files = importlib.metadata.files(distribution) or []
