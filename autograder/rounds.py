@@ -56,8 +56,9 @@ class Rounds:
         finally:
             self._over = True
             for test in running:
-                with contextlib.suppress(Abandoned):
-                    test.throw(Abandoned)
+                if not test.dead:
+                    with contextlib.suppress(Abandoned):
+                        test.throw(Abandoned)
             torch.set_grad_enabled(with_gradients)
 
     def _go_on(self, test: _Test, *answer: Answer) -> None:

@@ -169,7 +169,7 @@ class Cell:
         self._printed_total = 0
         self._dead: CellDied | None = None
         self.base_memory = 0
-        self._closed = False
+        self._sealed = False
         self._only_one = False
 
     # --- requests ---------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class Cell:
 
     def call(self, call: Call) -> Outcome:
         """Make one call. Raises `StudentError` for the student's errors, and `CellDied`."""
-        self._close()
+        self._seal()
         watched = call.mode is Mode.WORK and not self._only_one
         elsewhere = self._elsewhere() if watched else 0
         (outcome,), operators = self.calls([call])
@@ -204,7 +204,7 @@ class Cell:
 
         The operators are those of all the calls together. Raises `CellDied`, which does not say by which call.
         """
-        self._close()
+        self._seal()
         tensors: dict[str, torch.Tensor] = {}
         asked = [_order(call, tensors) for call in calls]
         reply, out = self._ask({"do": "calls", "calls": asked}, tensors, self.limits.call_seconds)
@@ -326,15 +326,15 @@ class Cell:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
-    def _close(self) -> None:
+    def _seal(self) -> None:
         """From the first call on the cell makes no thread and no process, whose work nobody would count."""
-        if self._closed:
+        if self._sealed:
             return
         self._ask({"do": "close"}, {}, self.limits.call_seconds)
         # The kernel's word for it, not the cell's; what may not be raised again holds from now on.
         if "Max processes             1                    1 " not in Path(f"/proc/{self._pid}/limits").read_text():
             raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
-        self._closed = True
+        self._sealed = True
         # One thread that can make no other is watched no more: there is nothing beside it to watch.
         self._only_one = len(os.listdir(f"/proc/{self._pid}/task")) == 1 and len(_tree(self._pid)) == 1
 
