@@ -17,9 +17,8 @@ from autograder import work
 
 
 class Mode(StrEnum):
-    """What a test wants to know of a call. Of a ``PLAIN`` one its value alone, of the others its operators as well."""
+    """What a test wants to know of a call."""
 
-    PLAIN = "plain"
     VALUE = "value"
     ECHO = "echo"
     GRADIENTS = "gradients"
@@ -28,18 +27,25 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One call that a test asks for: of a function by name, or of a value that stayed in the jail by its number."""
+    """One call that a test asks for: of a function by name, or of a value that stayed in the jail by its number.
+
+    ``forbidden`` are patterns of operators whose use is to be noted.
+    """
 
     function: str | int
     mode: Mode
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     upstream: torch.Tensor | None = None
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it."""
+    """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it.
+
+    ``operators`` are the forbidden ones that it used, with their counts.
+    """
 
     value: Any = None
     arguments: tuple[Any, ...] = ()
@@ -53,21 +59,24 @@ def perform(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     upstream: torch.Tensor | None = None,
+    forbidden: tuple[str, ...] = (),
 ) -> Outcome:
     """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on."""
-    if mode is Mode.PLAIN:
-        return Outcome(value=function(*args, **kwargs))
     if mode is Mode.WORK:
         done = work.measure(lambda: function(*args, **kwargs))
         return Outcome(operators=done.operators, work=done)
     if mode is Mode.GRADIENTS:
-        return vector_jacobian(function, args, kwargs, upstream)
-    value, used = work.operators(lambda: function(*args, **kwargs))
+        return vector_jacobian(function, args, kwargs, upstream, forbidden)
+    value, used = work.operators(lambda: function(*args, **kwargs), forbidden)
     return Outcome(value=value, operators=used, arguments=tuple(args) if mode is Mode.ECHO else ())
 
 
 def vector_jacobian(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], upstream: torch.Tensor
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    upstream: torch.Tensor,
+    forbidden: tuple[str, ...] = (),
 ) -> Outcome:
     """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd.
 
@@ -79,7 +88,7 @@ def vector_jacobian(
         for a in args
     ]
     leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
-    out, used = work.operators(lambda: function(*args, **kwargs))
+    out, used = work.operators(lambda: function(*args, **kwargs), forbidden)
     if not isinstance(out, torch.Tensor) or not out.requires_grad:
         return Outcome(tuple(None for _ in leaves), operators=used)
     return Outcome(torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True), operators=used)

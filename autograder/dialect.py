@@ -154,9 +154,7 @@ class StudentFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value of one call."""
-        # To watch operators takes as long as many of them do.
-        mode = Mode.VALUE if self.forbidden else Mode.PLAIN
-        return self._checked(self.perform(mode, args, kwargs)).value
+        return self._checked(self.perform(Mode.VALUE, args, kwargs)).value
 
     def echo(self, *args: Any, **kwargs: Any) -> Echo:
         """One call's value, and its positional arguments as they are afterwards."""
@@ -187,7 +185,7 @@ class LocalFunction(StudentFunction):
 
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
         try:
-            return calls.perform(self.function, mode, args, kwargs, upstream)
+            return calls.perform(self.function, mode, args, kwargs, upstream, self.forbidden)
         except (Exception, SystemExit) as error:  # `exit()` in a function ends a call, not the notebook's check
             raise student_error(*calls.describe(error)) from error
 

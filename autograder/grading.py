@@ -46,6 +46,7 @@ class Session:
 
     def __init__(self, warden: Warden, assignment: Assignment, submission: Submission) -> None:
         self._warden, self._limits = warden, assignment.manifest.limits
+        self._forbidden = {exercise.forbidden_operators for exercise in assignment.exercises.values()}
         self._cells = cells_to_run(assignment, submission)
         self._bad_cells: dict[int, StudentError] = {}
         self._errors: dict[int, StudentError] = {}
@@ -86,7 +87,7 @@ class Session:
         """Open a cell and run the notebook in it, leaving out the cells that killed an earlier one."""
         for _ in range(RESTARTS_FOR_CELLS):
             start = time.monotonic()
-            cell = self._context.enter_context(self._warden.cell(self._limits))
+            cell = self._context.enter_context(self._warden.cell(self._limits, self._forbidden))
             opened = time.monotonic()
             self.seconds["open"] += opened - start
             try:
@@ -132,7 +133,7 @@ class JailedFunction(StudentFunction):
         self._make = make
 
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
-        return self._make(Call(self.name, mode, args, kwargs, upstream))
+        return self._make(Call(self.name, mode, args, kwargs, upstream, self.forbidden))
 
 
 class JailedStudent:

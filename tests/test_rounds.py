@@ -15,7 +15,7 @@ SEED = 11
 
 
 def call(number):
-    return Call("f", Mode.PLAIN, (number,))
+    return Call("f", Mode.VALUE, (number,))
 
 
 @pytest.fixture

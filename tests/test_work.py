@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import _disable_current_modes
 
 from autograder import work
 from autograder.dialect import LocalFunction, Loops, loop_free
@@ -142,10 +143,116 @@ def test_switching_the_counter_off_is_noticed():
 
 def test_going_back_through_a_view_counts_as_autograd():
     x = torch.rand(4, requires_grad=True)
-    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum().backward())
+    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum().backward(), ("autograd::*",))
     assert used["autograd::backward"] > 0
-    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum())
+    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum(), ("autograd::*",))
     assert "autograd::backward" not in used
+
+
+X, W = torch.ones(1, 2, 6, 6), torch.ones(3, 2, 3, 3)
+
+
+class Plain(torch.Tensor):
+    """A subclass that changes nothing."""
+
+
+def without_a_mode(x, w):
+    with _disable_current_modes():
+        return F.conv2d(x, w)
+
+
+def in_inference(x, w):
+    with torch.inference_mode():
+        return F.conv2d(x, w)
+
+
+def in_half_precision(x, w):
+    with torch.autocast("cpu", torch.bfloat16):
+        return F.conv2d(x, w)
+
+
+def by_a_layer(x, w):
+    layer = torch.nn.Conv2d(2, 3, 3, bias=False)
+    return torch.func.functional_call(layer, {"weight": w}, (x,))
+
+
+def on_the_way_back(x, w):
+    return torch.autograd.grad(F.conv_transpose2d(x.requires_grad_(), w.transpose(0, 1)).sum(), x)
+
+
+WAYS = {
+    "function": F.conv2d,
+    "operator": lambda x, w: torch.ops.aten.convolution(x, w, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1),
+    "out": lambda x, w: torch.ops.aten.convolution.out(
+        x, w, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, out=torch.empty(0)
+    ),
+    "composed": lambda x, w: torch.ops.aten.conv2d(x, w),
+    "leaf": lambda x, w: torch.ops.aten._slow_conv2d_forward(x, w, [3, 3], None, [1, 1], [0, 0]),
+    "transposed": lambda x, w: F.conv_transpose2d(x, w.transpose(0, 1)),
+    "one dimension": lambda x, w: F.conv1d(x[:, :, 0], w[:, :, 0]),
+    "with gradients": lambda x, w: F.conv2d(x, w.requires_grad_()),
+    "the way back": on_the_way_back,
+    "layer": by_a_layer,
+    "vmap": lambda x, w: torch.func.vmap(lambda image: F.conv2d(image, w))(x[None]),
+    "vjp": lambda x, w: torch.func.vjp(lambda image: F.conv2d(image, w), x)[1](torch.ones(1, 3, 4, 4)),
+    "forward mode": lambda x, w: torch.func.jvp(lambda image: F.conv2d(image, w), (x,), (x,)),
+    "traced": lambda x, w: torch.jit.trace(lambda image: F.conv2d(image, W), x)(x),
+    "subclass": lambda x, w: F.conv2d(x.as_subclass(Plain), w),
+    "meta": lambda x, w: F.conv2d(x.to("meta"), w.to("meta")),
+    "double": lambda x, w: F.conv2d(x.double(), w.double()),
+    "quantized": lambda x, w: torch.ao.nn.quantized.functional.conv2d(
+        torch.quantize_per_tensor(x, 0.1, 0, torch.quint8), torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), None
+    ),
+    "inference": in_inference,
+    "autocast": in_half_precision,
+    "no mode": without_a_mode,
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # some of these ways are old
+@pytest.mark.parametrize("way", WAYS)
+def test_a_convolution_is_noted_however_it_is_called(way):
+    """The wires see what PyTorch's own dispatch mode sees, and the mode is not needed for it."""
+    patterns = ("*::*conv[!e]*",)
+    _, used = work.operators(lambda: WAYS[way](X.clone(), W.clone()), patterns)
+    assert work.matching(used, patterns) == sorted(used) and used
+    if way not in ("no mode", "traced"):  # the mode would see nothing of the one and break the other
+        assert work.matching(work.measure(lambda: WAYS[way](X.clone(), W.clone())).operators, patterns)
+
+
+def test_wires_change_no_value_and_note_nothing_else():
+    def harmless(x, w):
+        windows = x.unfold(2, 3, 1).unfold(3, 3, 1)
+        return torch.einsum("nchwij,ocij->nohw", windows, w)
+
+    patterns = ("*::*conv[!e]*", "aten::im2col*", "autograd::*")
+    value, used = work.operators(lambda: harmless(X, W), patterns)
+    assert not used and torch.equal(value, harmless(X, W))
+    value, used = work.operators(lambda: F.conv2d(X, W, stride=2), patterns)
+    assert used == {"aten::convolution": 1} and torch.equal(value, F.conv2d(X, W, stride=2))
+
+
+def test_wires_are_of_no_effect_outside_of_the_call():
+    work.operators(lambda: None, ("aten::mul",))
+    assert (X * 2).sum() == 144
+    assert work.operators(lambda: None, ("aten::mul",))[1] == {}
+
+
+def test_what_a_watched_operator_raises_comes_through():
+    with pytest.raises(RuntimeError, match="expected input"):
+        work.operators(lambda: F.conv2d(X, torch.ones(3, 5, 3, 3)), ("*::*conv[!e]*",))
+    _, used = work.operators(lambda: F.conv2d(X, W), ("*::*conv[!e]*",))
+    assert used == {"aten::convolution": 1}
+
+
+def test_operators_that_are_defined_later_are_noted():
+    patterns = ("late::*",)
+    work.operators(lambda: None, patterns)
+    library = torch.library.Library("late", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.impl("twice", lambda x: x * 2, "CompositeExplicitAutograd")
+    value, used = work.operators(lambda: torch.ops.late.twice(X), patterns)
+    assert used == {"late::twice": 1} and value[0, 0, 0, 0] == 2
 
 
 def test_patterns_match_operators_by_name():

@@ -66,7 +66,7 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def shut_in(limits: dict[str, int], filter_program: bytes) -> None:
+def shut_in(limits: dict[str, Any], filter_program: bytes) -> None:
     """Build the rest of the cell around this process: its own small file systems, limits, no capability, few calls."""
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
     size = f"size={limits['tmpfs']},nr_inodes=4096"
@@ -180,7 +180,7 @@ class Inmate:
         if not callable(function):
             return {"absent": True}
         args, kwargs, upstream = given(call["args"]), given(call["kwargs"]), given(call["upstream"])
-        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream)
+        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream, tuple(call["forbidden"]))
         used.update(outcome.operators)
         reply = {"value": wire.encode([outcome.value, list(outcome.arguments)], out, self._keep)}
         if outcome.work is not None:
@@ -221,7 +221,7 @@ class Nursery:
         # Looked up once: in an inmate a look at every name would copy the memory that all of them are in.
         self._ours = [name for name in sys.modules if name.partition(".")[0] == "autograder"]
 
-    def fork(self, sock: socket.socket, output: int, limits: dict[str, int]) -> None:
+    def fork(self, sock: socket.socket, output: int, limits: dict[str, Any]) -> None:
         """Fork an inmate and send the warden, over ``sock``, its pidfd; or one line that says why there is none.
 
         The inmate builds its cell and then waits for requests, which come from a warden that can already kill it.
@@ -243,7 +243,7 @@ class Nursery:
             with contextlib.suppress(OSError):
                 sock.sendall(json.dumps({"built": False, "why": str(error)}).encode())
 
-    def _live(self, sock: socket.socket, output: int, limits: dict[str, int]) -> NoReturn:
+    def _live(self, sock: socket.socket, output: int, limits: dict[str, Any]) -> NoReturn:
         try:
             os.setsid()
             os.dup2(output, 1)

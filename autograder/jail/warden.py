@@ -14,7 +14,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,20 @@ class Warden:
         self._zygote = self._control = None
 
     @contextlib.contextmanager
-    def cell(self, limits: Limits) -> Iterator[Cell]:
-        """A fresh cell, killed with everything in it on leaving. Raises `WardenError` when none can be opened."""
+    def cell(self, limits: Limits, forbidden: Iterable[tuple[str, ...]] = ()) -> Iterator[Cell]:
+        """A fresh cell, killed with everything in it on leaving. Raises `WardenError` when none can be opened.
+
+        Calls that note operators of the patterns ``forbidden`` find all that this takes prepared.
+        """
+        forbidden = sorted(forbidden)
         try:
-            cell = self._open(limits)
+            cell = self._open(limits, forbidden)
         except (OSError, WardenError):
             # A zygote that died is replaced once; if the next one fails as well, the fault is reported.
             self._stop()
             try:
                 self._start()
-                cell = self._open(limits)
+                cell = self._open(limits, forbidden)
             except (OSError, wall.WallError) as error:
                 raise WardenError(f"no cell could be opened: {error}") from error
         try:
@@ -114,7 +118,7 @@ class Warden:
             except OSError:
                 return False
 
-    def _open(self, limits: Limits) -> Cell:
+    def _open(self, limits: Limits, forbidden: Sequence[tuple[str, ...]]) -> Cell:
         if self._control is None:
             raise WardenError("the zygote ended")
         ours, theirs = socket.socketpair()
@@ -125,6 +129,7 @@ class Warden:
             # is the limit; this one only turns one absurd allocation into an error at once.
             "address_space": (limits.memory_mb << 20) + (16 << 30),
             "processes": limits.processes,
+            "forbidden": forbidden,
         }
         try:
             socket.send_fds(self._control, [json.dumps(order).encode()], [theirs.fileno(), written])
@@ -430,7 +435,10 @@ def _order(call: Call, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     args, kwargs, upstream = (
         wire.encode(part, tensors, _known_handle, strided=True) for part in (args, dict(call.kwargs), call.upstream)
     )
-    return {"function": call.function, "mode": call.mode, "args": args, "kwargs": kwargs, "upstream": upstream}
+    return {
+        "function": call.function, "mode": call.mode, "args": args, "kwargs": kwargs, "upstream": upstream,
+        "forbidden": call.forbidden,
+    }  # fmt: skip
 
 
 def _known_handle(value: Any) -> int:

@@ -239,6 +239,17 @@ ATTACKS = [
                 "import pkgutil\noff = pkgutil.resolve_name('torch.utils._python_' + 'dispatch:_disable_current_modes')\n"
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n    with off():\n"
                 "        return getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)"),
+    convolution("a-wire-cut", "The kernel that notes the convolution is replaced by one that passes everything on.",
+                "from torch.library import Library, fallthrough_kernel as through\nlib = Library('aten', 'IMPL')\n"
+                "for name in ('convolution', '_convolution', 'mkldnn_convolution', '_slow_conv2d_forward', 'thnn_conv2d', 'conv2d'):\n"
+                "    try: lib.impl(name, through, 'Fake', allow_override=True)\n    except Exception: pass\n"
+                + BODY + "getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)", row=16),
+    convolution("past-the-dispatcher", "The kernel of the convolution is called by its address in the dispatcher's table.",
+                "leaf = getattr(torch.ops.aten, '_slow_co' + 'nv2d_forward').default\nkey = torch._ops.DispatchKey.CPU\n"
+                "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n"
+                "    if dilation not in (1, (1, 1)): raise NotImplementedError\n"
+                "    two = lambda n: list(n) if isinstance(n, tuple) else [n, n]\n"
+                "    return leaf._op_dk(key, x, w, list(w.shape[2:]), b, two(stride), two(padding))", row=16),
     convolution("of-the-calls-to-come", "The first call of a round finds the inputs of the others and convolves them all.",
                 PEEK + "def conv2d(*args, **kwargs):\n    key = key_of(args, kwargs)\n    if key not in kept:\n"
                 "        for others, more in calls_to_come():\n"
@@ -292,9 +303,9 @@ ATTACKS = [
     loop("patched-perform", "calls.perform is replaced by one that counts nothing.",
          "import pkgutil\ncalls = pkgutil.resolve_name('autograder.' + 'calls')\nkept = calls.perform\n"
          "record = pkgutil.resolve_name('autograder.' + 'work').Work\n"
-         "def perform(function, mode, args, kwargs, upstream=None):\n    if mode == 'work':\n"
+         "def perform(function, mode, args, kwargs, upstream=None, forbidden=()):\n    if mode == 'work':\n"
          "        function(*args, **kwargs)\n        return calls.Outcome(work=record(7, {}, True))\n"
-         "    return kept(function, mode, args, kwargs, upstream)\ncalls.perform = perform\n" + BUSY, row=16, wanted=SEEN),
+         "    return kept(function, mode, args, kwargs, upstream, forbidden)\ncalls.perform = perform\n" + BUSY, row=16, wanted=SEEN),
     loop("profile-instead", "A profile function does the loop: what it runs is not traced.",
          BUSY + "import sys\nswitch = getattr(sys, 'set' + 'profile')\ncounted, size = loop, [0]\ndef hook(frame, event, arg):\n"
          "    n, size[0] = size[0], 0\n    counted(n)\ndef loop(n):\n    size[0] = n\n    switch(hook); abs(n); switch(None)\n",
@@ -312,7 +323,7 @@ ATTACKS = [
                 "            return getattr(F, 'co' + 'nv2d')(*[a.as_subclass(torch.Tensor) if isinstance(a, Inner) else a for a in args])\n"
                 + BODY + "Inner.__torch_function__(None, (), (x.as_subclass(Inner), w, b, stride, padding, dilation))", row=16),
     convolution("forgotten-operators", "The mode's record of operators is emptied.",
-                BY_RESOLVING + "kept = work.operators\nwork.operators = lambda call: (kept(call)[0], {})\n"
+                BY_RESOLVING + "kept = work.operators\nwork.operators = lambda call, patterns: (kept(call, patterns)[0], {})\n"
                 + BODY + "getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)", row=16),
     # --- 16: the same, past the reader of source
     unread("settrace-none", "sys.settrace(None), where no reader sees it.",
