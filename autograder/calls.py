@@ -17,9 +17,10 @@ from autograder import work
 
 
 class Mode(StrEnum):
-    """What a test wants to know of a call."""
+    """What a test wants to know of a call. A rehearsal does once what the first measurement would be charged with."""
 
     VALUE = "value"
+    REHEARSAL = "rehearsal"
     ECHO = "echo"
     GRADIENTS = "gradients"
     WORK = "work"
@@ -44,7 +45,7 @@ class Call:
 class Outcome:
     """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it.
 
-    ``operators`` are the forbidden ones that it used, with their counts.
+    ``operators`` are those that it used, with their counts: all in a measurement and its rehearsal, else the forbidden.
     """
 
     value: Any = None
@@ -65,6 +66,9 @@ def perform(
     if mode is Mode.WORK:
         done = work.measure(lambda: function(*args, **kwargs))
         return Outcome(operators=done.operators, work=done)
+    if mode is Mode.REHEARSAL:
+        value, used = work.rehearse(lambda: function(*args, **kwargs))
+        return Outcome(value, operators=used)
     if mode is Mode.GRADIENTS:
         return vector_jacobian(function, args, kwargs, upstream, forbidden)
     value, used = work.operators(lambda: function(*args, **kwargs), forbidden)

@@ -165,8 +165,12 @@ class StudentFunction:
         """Gradients of ``(f(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd."""
         return self._checked(self.perform(Mode.GRADIENTS, args, kwargs, upstream)).value
 
+    def rehearse(self, *args: Any, **kwargs: Any) -> None:
+        """Make one call as `work` does, but do not count."""
+        self._checked(self.perform(Mode.REHEARSAL, args, kwargs))
+
     def work(self, *args: Any, **kwargs: Any) -> work.Work:
-        """The work of one call, after one call that is not counted."""
+        """The work of one call. The first of an operator costs PyTorch more, so `rehearse` before."""
         return self._checked(self.perform(Mode.WORK, args, kwargs)).work
 
     def _checked(self, outcome: Outcome) -> Outcome:
@@ -345,7 +349,7 @@ def loop_free(
     It is measured at the least and the greatest of ``sizes``, and where it is more at the latter, at all between.
     """
     sizes = sorted(sizes)
-    function(*make(sizes[0]), **kwargs)  # an early call may import, compile or fill caches, which is no loop
+    function.rehearse(*make(sizes[0]), **kwargs)  # an early call may import, compile or fill caches, which is no loop
     # Inputs that the function has not seen, so that it cannot have kept the answer.
     works = [function.work(*make(n), **kwargs) for n in (sizes[0], sizes[-1])]
     if all(done.intact for done in works) and not work.grows(works):

@@ -245,11 +245,11 @@ ATTACKS = [
                 "    try: lib.impl(name, through, 'Fake', allow_override=True)\n    except Exception: pass\n"
                 + BODY + "getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)", row=16),
     convolution("past-the-dispatcher", "The kernel of the convolution is called by its address in the dispatcher's table.",
-                "leaf = getattr(torch.ops.aten, '_slow_co' + 'nv2d_forward').default\nkey = torch._ops.DispatchKey.CPU\n"
+                "leaf = getattr(torch.ops.aten, 'slow_co' + 'nv_dilated2d').default\nkey = torch._ops.DispatchKey.CPU\n"
+                "def two(n): return list(n) if isinstance(n, tuple) else [n, n]\n"
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n"
-                "    if dilation not in (1, (1, 1)): raise NotImplementedError\n"
-                "    two = lambda n: list(n) if isinstance(n, tuple) else [n, n]\n"
-                "    return leaf._op_dk(key, x, w, list(w.shape[2:]), b, two(stride), two(padding))", row=16),
+                "    return leaf._op_dk(key, x, w, list(w.shape[2:]), b, two(stride), two(padding), two(dilation))",
+                row=16, wanted=("forbidden", "tampered", "wrong")),  # past autograd as well
     convolution("of-the-calls-to-come", "The first call of a round finds the inputs of the others and convolves them all.",
                 PEEK + "def conv2d(*args, **kwargs):\n    key = key_of(args, kwargs)\n    if key not in kept:\n"
                 "        for others, more in calls_to_come():\n"
