@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from autograder import dialect, difference, policy, render, work
+from autograder import dialect, difference, drawing, policy, render, work
 from autograder.assignment import AssignmentError, Exercise, Manifest, read_manifest
 from autograder.dialect import Forbidden, LocalStudent, Loops, Measurement, Mismatch, StudentError, SuiteError
 from autograder.policy import Finding
@@ -260,7 +260,7 @@ def _evidence(case: Case, result: CheckResult) -> Evidence:
             return Evidence(told, seen.expected, seen.got, seen.index, seen.clue, seen.slice)
         case Loops():
             measured = Measurement(error.sizes, error.works)
-            return Evidence((render.growth(measured),), clue=_loop_hint(result.findings), measured=measured)
+            return Evidence((drawing.growth(measured),), clue=_loop_hint(result.findings), measured=measured)
         case Forbidden():
             return Evidence((_sentence(detail),), clue=_allowed(error.names, result.forbidden))
         case StudentError() if case.test.verdict is Verdict.MISSING:
@@ -500,8 +500,8 @@ def _html(result: CheckResult) -> str:
 
 
 def _measured_html(measured: Measurement) -> str:
-    table = "" if render.steady(measured) else render.counts_table(measured)
-    return f'<div style="text-indent:0" class="pw-soft">{clean(render.growth(measured))}{table}</div>'
+    table = "" if drawing.steady(measured) else drawing.counts_table(measured)
+    return f'<div style="text-indent:0" class="pw-soft">{clean(drawing.growth(measured))}{table}</div>'
 
 
 def _cases_html(result: CheckResult) -> Iterator[str]:
@@ -547,9 +547,9 @@ def _evidence_html(evidence: Evidence) -> str:
             f"<span>got</span><div><code>{clean(evidence.got)}</code></div></div>"
         )
     if evidence.slice is not None:
-        parts.append(render.pictures(evidence.slice))
+        parts.append(drawing.pictures(evidence.slice))
     if evidence.measured is not None:
-        parts.append(render.counts_table(evidence.measured))
+        parts.append(drawing.counts_table(evidence.measured))
     for frame in evidence.frames[-1:]:
         route = " → ".join(f"{f.function}, line {f.line}" for f in evidence.frames)
         parts.append(f'<p class="pw-soft">In your code: {clean(route)}</p>{render.listing(frame.context, frame.line)}')
@@ -591,7 +591,7 @@ def _text(result: CheckResult) -> str:
         if case.test.verdict is Verdict.PASSED:
             lines.append(_row(case, result))
             lines += [
-                f"      {render.growth(m)}" + ("" if render.steady(m) else f" {render.counts_text(m)}.")
+                f"      {drawing.growth(m)}" + ("" if drawing.steady(m) else f" {drawing.counts_text(m)}.")
                 for m in case.measurements
             ]
     lines += [f"  {_bare(sentence)}" for sentence in _source_remarks(result)]
@@ -614,11 +614,11 @@ def _evidence_text(evidence: Evidence) -> Iterator[str]:
     if evidence.expected or evidence.got:
         at = f"first at [{', '.join(map(str, evidence.index))}]: " if evidence.index else ""
         yield f"{at}expected {plain(evidence.expected)}, got {plain(evidence.got)}"
-    if evidence.slice is not None and (rows := render.difference_text(evidence.slice)):
+    if evidence.slice is not None and (rows := drawing.difference_text(evidence.slice)):
         yield f"{evidence.slice.name}   . equal   + too large   - too small"
         yield from (f"    {row}" for row in rows)
     if evidence.measured is not None:
-        yield f"{render.counts_text(evidence.measured)}."
+        yield f"{drawing.counts_text(evidence.measured)}."
     for frame in evidence.frames[-1:]:
         yield "In your code: " + plain(" → ".join(f"{f.function}, line {f.line}" for f in evidence.frames))
         yield from (plain(f"{'→' if n == frame.line else ' '} {n:>3}  {line}") for n, line in frame.context)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from autograder import archive, sample
 from autograder.assignment import Assignment, AssignmentError, GradingError, assignment_names, find_root, load
 from autograder.fleet import Graded, Grader
 from autograder.jail.wall import WallError
+from autograder.nbgrader.recorder import Recorder
 from autograder.report import Verdict
 from autograder.submission import list_submissions, unnamed_submissions
 from autograder.submission import read as read_submission
@@ -208,26 +210,20 @@ def _grade(args: argparse.Namespace) -> int:
             "with another --submitted add --no-gradebook"
         )
 
-    def meanwhile() -> None:
-        # nbgrader takes seconds to import, in which the graders start.
-        if use_gradebook:
-            from autograder.nbgrader import gradebook
-
-            gradebook.require(assignment)
-
     grader = Grader(assignment)
-    graded = _with_progress(grader, submissions, args.jobs, meanwhile)
-    if args.json:
-        for one in graded:
-            print(one.report.model_dump_json())
-    failed = _record(assignment, grader, graded) if use_gradebook else 0
+    with Recorder(assignment) if use_gradebook else contextlib.nullcontext() as recorder:
+        graded = _with_progress(grader, submissions, args.jobs, recorder)
+        if args.json:
+            for one in graded:
+                print(one.report.model_dump_json())
+        failed = _recorded(recorder) if recorder else 0
     if not args.json:
         _summary(assignment, graded)
     return int(failed > 0 or bool(unnamed) or any(one.report.verdict is Verdict.FAULT for one in graded))
 
 
 def _with_progress(
-    grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None, meanwhile: Callable[[], None]
+    grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None, recorder: Recorder | None
 ) -> list[Graded]:
     counts: Counter[str] = Counter()
     columns = [
@@ -246,34 +242,25 @@ def _with_progress(
             counts["from the store" if one.cached else str(one.report.verdict)] += 1
             told = "  ".join(f"{count} {name}" for name, count in counts.most_common())
             progress.update(bar, advance=1, counts=told)
+            if recorder and one.report.verdict is not Verdict.FAULT:
+                recorder.add(one.report.student)
 
-        return grader.many(submissions, jobs, done, meanwhile)
+        # What the gradebook would refuse is found out before anything is graded.
+        return grader.many(submissions, jobs, done, recorder.ready if recorder else lambda: None)
 
 
-def _record(assignment: Assignment, grader: Grader, graded: list[Graded]) -> int:
-    """Put the reports that the gradebook lacks into it; returns how many it did not take."""
-    from autograder.nbgrader import gradebook
-
-    there = gradebook.recorded(assignment)
-    new = []
-    for report in (one.report for one in graded if one.report.verdict is not Verdict.FAULT):
-        latest = grader.store.latest(assignment.name, report.student)
-        if latest is None or not latest.recorded or report.student not in there:
-            new.append(report)
-    failed: dict[str, str] = {}
+def _recorded(recorder: Recorder) -> int:
+    """Wait until the gradebook has all reports that it lacked; returns how many it did not take."""
     columns = [TextColumn("gradebook and feedback"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[at]}")]
-    if new:
-        with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
-            bar = progress.add_task("recording", total=2 * len(new), at="")
-            failed = gradebook.record(
-                assignment, new, lambda student: progress.update(bar, advance=1, at=escape(printable(student)))
-            )
+    with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
+        bar = progress.add_task("recording", total=None, at="")
+
+        def told(visits: int, expected: int, at: str) -> None:
+            progress.update(bar, completed=visits, total=expected or None, at=escape(printable(at)))
+
+        failed = recorder.finish(told)
     for student, why in failed.items():
         say.print(f"[red]{escape(printable(student))} was not recorded:[/red] {escape(why)}", soft_wrap=True)
-    for report in new:
-        if report.student not in failed:
-            grader.store.mark_recorded(assignment.name, report.student)
-    gradebook.export(assignment.root, assignment.root / "grades.csv")
     return len(failed)
 
 

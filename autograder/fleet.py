@@ -201,44 +201,38 @@ PR_SET_PDEATHSIG = 1
 IMPORTED_ONCE = ["autograder.grading", "autograder.jail.warden", "autograder.fleet"]
 
 
-def start_process(
-    work: Callable[..., None], arguments: tuple[object, ...], imported_once: list[str]
-) -> tuple[BaseProcess, Connection]:
-    """Start ``work(pipe, *arguments)`` in a process forked from one that has the modules ``imported_once``.
+def _start_worker(*course: object) -> tuple[BaseProcess, Connection]:
+    """A worker, forked from a process that has the slow imports behind it, and the other end of its pipe.
 
-    Returns the process and the other end of its pipe. It ends with this process at the latest.
+    It ends with this process at the latest.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(imported_once)
+    context.set_forkserver_preload(IMPORTED_ONCE)
     ours, theirs = context.Pipe()
-    process = context.Process(target=_live_with_parent, args=(work, theirs, *arguments), daemon=True)
+    process = context.Process(target=_work, args=(theirs, *course), daemon=True)
     process.start()
     theirs.close()
     return process, ours
 
 
-def _live_with_parent(work: Callable[..., None], *arguments: object) -> None:
-    _die_with_parent()
-    work(*arguments)
-
-
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel end this process when the one that forked it ends, which ends with the grader itself."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The fork server ends when the last copy of this descriptor is closed, and the grader's shall be the last.
-    os.close(forkserver._forkserver._forkserver_alive_fd)
     grader = multiprocessing.parent_process()
     if grader is None or not grader.is_alive():
         os._exit(1)
 
 
-def end_fork_server() -> None:
+def _end_fork_server() -> None:
     """End the process that workers are forked from, which would stay for as long as this one."""
     forkserver._forkserver._stop()
 
 
 def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> None:
     """A worker: grade what comes down the pipe until it closes."""
+    die_with_parent()
+    # The fork server ends when the last copy of this descriptor is closed, and the grader's shall be the last.
+    os.close(forkserver._forkserver._forkserver_alive_fd)
     assignment = load(root, name)
     control.settimeout(120)
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -250,7 +244,7 @@ def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> No
 class _Worker:
     def __init__(self, root: Path, name: str, control: socket.socket) -> None:
         self._course, self._control = (root, name), control
-        self.process, self.pipe = start_process(_work, (root, name, control), IMPORTED_ONCE)
+        self.process, self.pipe = _start_worker(root, name, control)
         self.task: Task | None = None
 
     def give(self, task: Task) -> None:
@@ -291,7 +285,7 @@ def _workers(assignment: Assignment, count: int, meanwhile: Callable[[], None]) 
         for worker in workers:
             worker.stop()
         zygote.stop()
-        end_fork_server()
+        _end_fork_server()
 
 
 def share_out(

@@ -16,7 +16,8 @@ from nbclient import NotebookClient
 from autograder.check import check, examine
 from autograder.dialect import Measurement
 from autograder.difference import explain
-from autograder.render import growth, readable
+from autograder.drawing import growth
+from autograder.render import readable
 from autograder.report import Verdict
 from autograder.work import Work
 
@@ -414,7 +415,7 @@ def test_a_value_of_another_kind_is_named(got, expected, said):
 @pytest.mark.parametrize("shape", [(1,), (7,), (3, 4), (2, 3, 50, 70), (0, 3), ()])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool, torch.complex64])
 def test_arrays_of_every_rank_and_dtype_can_be_explained_and_drawn(shape, dtype):
-    from autograder.render import difference_text, pictures
+    from autograder.drawing import difference_text, pictures
 
     expected = torch.zeros(shape, dtype=dtype)
     seen = explain(torch.ones(shape, dtype=dtype), expected)

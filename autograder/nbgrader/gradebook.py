@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
@@ -23,7 +24,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from traitlets.config import Config
 
 from autograder import feedback, fleet
-from autograder.assignment import Assignment, AssignmentError, load
+from autograder.assignment import Assignment, AssignmentError
 from autograder.fleet import available_cores
 from autograder.nbgrader.config import configure
 from autograder.nbgrader.execute import grades_at_hand
@@ -33,7 +34,7 @@ from autograder.nbgrader.late import assign_penalties
 from autograder.report import Report, Verdict
 
 KEPT_TEXTS = 1000
-WORTH_A_PROCESS = 20  # pages, which take about as long as a process that imports nbgrader takes to start
+WORTH_A_PROCESS = 5  # pages, which take longer than another process takes to start
 
 
 class GradebookError(AssignmentError):
@@ -139,12 +140,6 @@ def _one_gradebook(root: Path) -> Iterator[Callable[[], None]]:
     settle = opened.db().settle
     try:
         yield settle
-        settle()
-    except GradebookError:
-        # It says that nbgrader would not have one submission or another. The last one may well be recorded.
-        with contextlib.suppress(SQLAlchemyError):
-            settle()
-        raise
     finally:
         Gradebook.__init__, Gradebook.close = originals
         opened.close()
@@ -239,42 +234,82 @@ class _GenerateFeedback(_OfStudents, GenerateFeedback):
     pass
 
 
+class Recording:
+    """Reports on their way into the gradebook, the notebooks that formgrader shows, and the students' feedback.
+
+    They may come a few at a time, while others are still being graded. Use it as a context manager. What was added and
+    not finished is in the gradebook, without late penalty and feedback. ``progress`` is told of each student twice.
+    """
+
+    def __init__(self, assignment: Assignment, progress: Callable[[str], None] = lambda student: None) -> None:
+        self._assignment, self._progress = assignment, progress
+        self._course = _course(assignment.root, assignment.name)
+        self._context = contextlib.ExitStack()
+        self._settle: Callable[[], None] | None = None
+        self._graded: dict[str, Report] = {}
+        self._with_notebook: set[str] = set()
+        self._failed: dict[str, str] = {}
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+
+    def add(self, reports: Collection[Report]) -> None:
+        """Record the grades of some students, each whole or not at all. A `fault` is nobody's grade and passed over."""
+        graded = {report.student: report for report in reports if report.verdict is not Verdict.FAULT}
+        with_notebook = {s for s in graded if _is_file(_notebook(self._assignment, "submitted", s))}
+        self._graded |= graded
+        for student in sorted(graded.keys() - with_notebook):
+            self._progress(student)
+            _record_nothing(self._assignment, student)
+        if not with_notebook:
+            return
+        self._with_notebook |= with_notebook
+        if self._settle is None:
+            set_due_date(self._assignment)
+            self._settle = self._context.enter_context(_one_gradebook(self._assignment.root))
+        options = {"force": True, "students": with_notebook, "progress": self._progress, "settle": self._settle}
+        try:
+            with grades_at_hand(graded):
+                _convert(_Autograde, self._course, pre_convert_hook=set_aside_oddities, **options)
+            self._settle()
+        except GradebookError as error:
+            # It says that nbgrader would not have one submission or another. The last one may well be recorded.
+            with contextlib.suppress(SQLAlchemyError):
+                self._settle()
+            without = {s for s in with_notebook if not _is_file(_notebook(self._assignment, "autograded", s))}
+            if not without:
+                raise
+            self._failed |= dict.fromkeys(without, str(error))
+
+    def finish(self) -> dict[str, str]:
+        """Give late penalties and feedback; returns the students that nbgrader would not record, with its words."""
+        self._context.close()
+        self._settle = None
+        assignment = self._assignment
+        if self._with_notebook:
+            with contextlib.chdir(assignment.root), Gradebook(gradebook_url(assignment.root)) as gradebook:
+                assign_penalties(gradebook, assignment.root)
+            _give_feedback(assignment, sorted(self._with_notebook - self._failed.keys()), self._progress)
+        lateness = _lateness(assignment)
+        now = datetime.now(UTC)
+        for student in self._graded.keys() - self._failed.keys():
+            folder = assignment.root / "feedback" / student / assignment.name
+            folder.mkdir(parents=True, exist_ok=True)
+            page = feedback.page(self._graded[student], assignment.manifest, now, lateness.get(student))
+            (folder / "report.html").write_text(page, encoding="utf-8")
+        return self._failed
+
+
 def record(
     assignment: Assignment, reports: list[Report], progress: Callable[[str], None] = lambda student: None
 ) -> dict[str, str]:
-    """Write reports into the gradebook, the autograded notebooks that formgrader shows, and the students' feedback.
-
-    Returns the students for whom nbgrader would not, with its words; for all others everything is in place.
-    """
-    graded = {report.student: report for report in reports if report.verdict is not Verdict.FAULT}
-    with_notebook = {student for student in graded if _is_file(_notebook(assignment, "submitted", student))}
-    for student in graded.keys() - with_notebook:
-        progress(student)
-        _record_nothing(assignment, student)
-    failed: dict[str, str] = {}
-    course = _course(assignment.root, assignment.name)
-    if with_notebook:
-        set_due_date(assignment)
-        options = {"force": True, "students": with_notebook, "progress": progress}
-        try:
-            with _one_gradebook(assignment.root) as settle, grades_at_hand(graded):
-                _convert(_Autograde, course, pre_convert_hook=set_aside_oddities, settle=settle, **options)
-        except GradebookError as error:
-            without = {s for s in with_notebook if not _is_file(_notebook(assignment, "autograded", s))}
-            failed = dict.fromkeys(without, str(error))
-            if not failed:
-                raise
-        with contextlib.chdir(assignment.root), Gradebook(gradebook_url(assignment.root)) as gradebook:
-            assign_penalties(gradebook, assignment.root)
-        _give_feedback(assignment, sorted(with_notebook - failed.keys()), progress)
-    lateness = _lateness(assignment)
-    now = datetime.now(UTC)
-    for student in graded.keys() - failed.keys():
-        folder = assignment.root / "feedback" / student / assignment.name
-        folder.mkdir(parents=True, exist_ok=True)
-        page = feedback.page(graded[student], assignment.manifest, now, lateness.get(student))
-        (folder / "report.html").write_text(page, encoding="utf-8")
-    return failed
+    """Record reports that are all at hand; returns the students that nbgrader would not record, with its words."""
+    with Recording(assignment, progress) as recording:
+        recording.add(reports)
+        return recording.finish()
 
 
 def _give_feedback(assignment: Assignment, students: list[str], progress: Callable[[str], None]) -> None:
@@ -297,7 +332,6 @@ def _give_feedback(assignment: Assignment, students: list[str], progress: Callab
         for other in others:
             other.process.kill()
             other.process.join()
-        fleet.end_fork_server()
 
 
 def _feedback_pages(assignment: Assignment, students: Collection[str], progress: Callable[[str], None]) -> None:
@@ -311,8 +345,12 @@ class _Share:
 
     def __init__(self, assignment: Assignment, students: list[str]) -> None:
         self.students = students
-        arguments = (assignment.root, assignment.name, students)
-        self.process, self._pipe = fleet.start_process(_make_share, arguments, [__name__])
+        # Forked from here, where all is imported and, by now, no thread but this one runs.
+        context = multiprocessing.get_context("fork")
+        self._pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_make_share, args=(theirs, assignment, students))
+        self.process.start()
+        theirs.close()
         self._left = len(students)
 
     def tell(self, progress: Callable[[str], None], patience: float | None = 0) -> None:
@@ -328,8 +366,9 @@ class _Share:
         return self.process.exitcode == 0
 
 
-def _make_share(pipe: Connection, root: Path, name: str, students: list[str]) -> None:
-    _feedback_pages(load(root, name), students, pipe.send)
+def _make_share(pipe: Connection, assignment: Assignment, students: list[str]) -> None:
+    fleet.die_with_parent()
+    _feedback_pages(assignment, students, pipe.send)
 
 
 def _notebook(assignment: Assignment, step: str, student: str) -> Path:
