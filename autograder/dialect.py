@@ -567,7 +567,8 @@ class _Suite:
     def __init__(self, path: Path) -> None:
         self._plugin = _Plugin()
         options = [str(path), "--import-mode=importlib", "--noconftest", f"--rootdir={path.parent}", "--capture=no"]
-        options += [f"--config-file={os.devnull}", "--assert=plain"]
+        # Without the cut pytest looks through every folder on the way from the file system's root.
+        options += [f"--config-file={os.devnull}", "--assert=plain", f"--confcutdir={path.parent}"]
         for unneeded in UNNEEDED_PLUGINS:
             options += ["-p", f"no:{unneeded}"]
         try:
