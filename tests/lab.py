@@ -125,6 +125,7 @@ def open_page(browser: Any, server: Server, **options: Any) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
+    page.goto(server.at("api/status"))  # signs in: a page's own requests carry no token
     yield page
     context.close()
 

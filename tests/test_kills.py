@@ -32,6 +32,8 @@ SEED = int(os.environ.get("PIXELWISE_SEED", "1"))
 STUDENTS = ("ada", "hana", "olu", "carlos", "greta")  # right, loops, does not parse, late, cut off: nobody times out
 KILLS_A_COURSE = 6
 PR_SET_CHILD_SUBREAPER = 36
+# What starts the processes that grade, and the one that records grades and those that it shares out feedback to.
+MULTIPROCESSING = {"worker": "multiprocessing.forkserver", "recorder": "multiprocessing.spawn"}
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ def victims(grader, kind):
     found = []
     for process in below:
         try:
-            if kind == "worker" and "multiprocessing.forkserver" in " ".join(process.cmdline()):
+            if kind in ("worker", "recorder") and MULTIPROCESSING[kind] in " ".join(process.cmdline()):
                 found.append(process)
             elif kind == "wall" and is_zygote(process) and any(map(is_zygote, process.children())):
                 found += [process, process.parent(), process.parent().parent()]
@@ -193,7 +195,7 @@ def disturb(root, draw, seconds, count):
         grader = psutil.Process(run.pid)
         since = time.monotonic()
         while len(done) < count and run.poll() is None:
-            kind = draw.choice(("grader", "worker", "wall"))
+            kind = draw.choice(("grader", "worker", "wall", "recorder"))
             moment = time.monotonic() + draw.uniform(0, 0.9 * seconds if kind == "grader" else seconds / 3)
             while time.monotonic() < moment and run.poll() is None:
                 time.sleep(0.002)

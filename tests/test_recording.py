@@ -1,12 +1,18 @@
 """Reports in nbgrader's gradebook: what it will not take of one student costs no other."""
 
+import subprocess
+import sys
+
 import pytest
 from nbgrader.api import Gradebook
 
 from autograder import sample
+from autograder.assignment import AssignmentError
 from autograder.fleet import Grader
 from autograder.nbgrader import execute, gradebook
 from autograder.nbgrader.hooks import gradebook_url
+from autograder.nbgrader.recorder import Recorder
+from autograder.store import Store
 from benchmarks.course import make_course
 
 STUDENTS = ("ada", "bela", "hana", "kofi")
@@ -72,6 +78,63 @@ def test_a_recording_that_is_interrupted_keeps_whole_students_alone(assignment, 
     with pytest.raises(KeyboardInterrupt):
         gradebook.record(assignment, reports)
     assert scores(assignment) == {report.student: report.score for report in reports[:2]}
+
+
+def test_a_recorder_takes_reports_as_they_come(assignment, reports):
+    store = Store(assignment.root)
+    told = []
+    with Recorder(assignment) as recorder:
+        recorder.ready()
+        for report in reports:
+            recorder.add(report.student)
+        assert recorder.finish(lambda visits, expected, at: told.append((visits, expected))) == {}
+    assert scores(assignment) == {report.student: report.score for report in reports}
+    assert told[-1] == (2 * len(reports), 2 * len(reports))
+    assert all(store.latest(assignment.name, student).recorded for student in STUDENTS)
+    assert (assignment.root / "grades.csv").is_file()
+    assert all((assignment.root / "feedback" / s / assignment.name / "report.html").is_file() for s in STUDENTS)
+
+
+@pytest.mark.parametrize("when", ["at once", "ready", "added"])
+def test_a_recorder_that_is_killed_begins_again(assignment, reports, when):
+    with Recorder(assignment) as recorder:
+        if when == "at once":
+            recorder._process.kill()
+        recorder.ready()
+        if when == "ready":
+            recorder._process.kill()
+        for report in reports:
+            recorder.add(report.student)
+        if when == "added":
+            recorder._process.kill()
+        assert recorder.finish() == {}
+    assert scores(assignment) == {report.student: report.score for report in reports}
+
+
+def test_a_recorder_that_is_killed_again_and_again_says_so(assignment):
+    with Recorder(assignment) as recorder, pytest.raises(AssignmentError, match="run the same command again"):
+        while True:
+            recorder._process.kill()
+            recorder.ready()
+            recorder._ready = False
+
+
+def test_what_nbgrader_would_not_have_ends_the_run_before_anything_is_graded(assignment):
+    (assignment.release / f"{assignment.name}.ipynb").unlink()
+    with Recorder(assignment) as recorder, pytest.raises(AssignmentError, match="autograder release"):
+        recorder.ready()
+
+
+def test_the_grader_itself_imports_neither_nbgrader_nor_pytorch():
+    program = "import sys, autograder.cli; print([n for n in ('nbgrader', 'torch') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_recorder_does_not_import_pytorch():
+    program = "import sys, autograder.nbgrader.gradebook; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_no_submission_is_read_again_to_be_recorded(assignment, reports, monkeypatch):
