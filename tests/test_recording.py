@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from nbgrader.api import Gradebook
@@ -117,6 +118,17 @@ def test_a_recorder_that_is_killed_again_and_again_says_so(assignment):
             recorder._process.kill()
             recorder.ready()
             recorder._ready = False
+
+
+def test_a_recorder_that_stumbles_does_not_stop_the_grading(assignment, reports):
+    with Recorder(assignment) as recorder:
+        recorder.ready()
+        (assignment.root / "gradebook.db").write_bytes(b"not a database")
+        for report in reports:
+            recorder.add(report.student)
+            time.sleep(0.1)
+        with pytest.raises(AssignmentError):
+            recorder.finish()
 
 
 def test_what_nbgrader_would_not_have_ends_the_run_before_anything_is_graded(assignment):

@@ -246,7 +246,7 @@ class Recording:
         self._course = _course(assignment.root, assignment.name)
         self._context = contextlib.ExitStack()
         self._settle: Callable[[], None] | None = None
-        self._graded: dict[str, Report] = {}
+        self._graded: dict[str, str] = {}  # as JSON: thousands of reports as objects would fill the memory
         self._with_notebook: set[str] = set()
         self._failed: dict[str, str] = {}
 
@@ -260,7 +260,7 @@ class Recording:
         """Record the grades of some students, each whole or not at all. A `fault` is nobody's grade and passed over."""
         graded = {report.student: report for report in reports if report.verdict is not Verdict.FAULT}
         with_notebook = {s for s in graded if _is_file(_notebook(self._assignment, "submitted", s))}
-        self._graded |= graded
+        self._graded |= {student: report.model_dump_json() for student, report in graded.items()}
         for student in sorted(graded.keys() - with_notebook):
             self._progress(student)
             _record_nothing(self._assignment, student)
@@ -298,7 +298,8 @@ class Recording:
         for student in self._graded.keys() - self._failed.keys():
             folder = assignment.root / "feedback" / student / assignment.name
             folder.mkdir(parents=True, exist_ok=True)
-            page = feedback.page(self._graded[student], assignment.manifest, now, lateness.get(student))
+            report = Report.model_validate_json(self._graded[student])
+            page = feedback.page(report, assignment.manifest, now, lateness.get(student))
             (folder / "report.html").write_text(page, encoding="utf-8")
         return self._failed
 

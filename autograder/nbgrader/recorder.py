@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import queue
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,6 +69,7 @@ class Recorder:
         self._assignment = assignment
         self._added: list[str] = []
         self._starts = 0
+        self._why: AssignmentError | None = None
 
     def __enter__(self) -> Recorder:
         self._start()
@@ -102,11 +102,14 @@ class Recorder:
             self._hear(None)
 
     def add(self, student: str) -> None:
-        """Have the student's latest report recorded, unless it is already."""
+        """Have the student's latest report recorded, unless it is already. What goes wrong is for `finish` to say."""
         self._added.append(student)
         self._tell(student)
-        while self._hear(0):  # or its words would fill the pipe
-            pass
+        try:
+            while self._why is None and self._hear(0):  # or its words would fill the pipe
+                pass
+        except AssignmentError as error:
+            self._why = error
 
     def finish(self, progress: Callable[[int, int, str], None] = lambda visits, expected, at: None) -> dict[str, str]:
         """Wait until all is recorded and everyone has feedback.
@@ -115,6 +118,8 @@ class Recorder:
         visits to a student are behind it, two for each, and at whom it is. Raises `AssignmentError` when nothing can be
         recorded.
         """
+        if self._why is not None:
+            raise self._why
         self._tell(None)
         while self._failed is None:
             starts = self._starts
@@ -186,8 +191,6 @@ def _receive(pipe: Connection, names: queue.SimpleQueue[str | None]) -> None:
 
 
 def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: Assignment) -> dict[str, str]:
-    # nbformat's schema has no internationalised addresses. What would check them builds its parser for a second.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from autograder.nbgrader import gradebook
 
     gradebook.require(assignment)
