@@ -19,7 +19,7 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -116,7 +116,8 @@ class Grader:
     ) -> list[Graded]:
         """Grade ``(student, folder)`` pairs on ``jobs`` processes (default: one a core), in the order of students.
 
-        ``progress`` is told of each as it is done; ``meanwhile`` is called before the first, while the others start.
+        The reports returned are outlines; whole ones are in the store. ``progress`` is told of each, with its whole
+        report, as it is done; ``meanwhile`` is called before the first, while the others start.
         Raises `WallError` when this machine cannot jail anything.
         """
         done: dict[str, Graded] = {}
@@ -124,8 +125,9 @@ class Grader:
 
         def finish(submission: Submission, report: Report, cached: bool) -> None:
             decided_by = self._decided_by(submission)
-            done[report.student] = Graded(report, cached, self.store.put(report, decided_by), decided_by)
-            progress(done[report.student])
+            one = Graded(report, cached, self.store.put(report, decided_by), decided_by)
+            progress(one)
+            done[report.student] = replace(one, report=report.outline())
 
         for student, folder in submissions:
             submission = read_submission(folder, student, self.assignment.name)

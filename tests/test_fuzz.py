@@ -316,10 +316,11 @@ def test_a_run_over_hostile_notebooks_gives_every_one_a_verdict_and_a_place_in_t
         (folder / f"{A1}.ipynb").write_bytes(fuzzed(10**6 + number))
     gradebook.require(assignment)
     listed = list_submissions(root / "submitted", A1)
-    graded = Grader(assignment).many(listed, jobs=2)
+    grader = Grader(assignment)
+    graded = grader.many(listed, jobs=2)
     assert [one.report.student for one in graded] == [student for student, _ in listed]
     assert [one.report.student for one in graded if one.report.verdict is Verdict.FAULT] == []
-    assert gradebook.record(assignment, [one.report for one in graded]) == {}
+    assert gradebook.record(assignment, [grader.store.get(one.report.key) for one in graded]) == {}
     with Gradebook(gradebook_url(root)) as opened:
         scores = {s.student.id: s.score for s in opened.assignment_submissions(A1)}
     assert scores == {one.report.student: pytest.approx(one.report.score) for one in graded}

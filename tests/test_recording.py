@@ -36,7 +36,7 @@ def reports(assignment):
     grader = Grader(assignment)
     folders = {student: assignment.root / "submitted" / student / assignment.name for student in STUDENTS}
     submissions = list(folders.items())
-    return [one.report for one in grader.many(submissions, jobs=1)]
+    return [grader.store.get(one.report.key) for one in grader.many(submissions, jobs=1)]
 
 
 def scores(assignment):

@@ -109,6 +109,9 @@ ATTACKS = [
                                "assert callable($name)\n'''\n>>> 1 + 1\n2\n'''",)),
     right("a-threadpool-elsewhere", "Another cell uses a pool of threads and shuts it down.", "$reference",
           before=("from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as pool:\n    print(list(pool.map(str, [1, 2])))",)),
+    right("a-thread-that-wakes", "A thread of the notebook's goes on for ever, and wakes fifty times a second to sleep again.", "$reference",
+          before=("import threading, time\ndef tick():\n    while True: time.sleep(0.02)\n"
+                  "threading.Thread(target=tick, daemon=True).start()",)),
     right("a-scratch-file", "The cell writes a file and reads it again.",
           "open('notes.txt', 'w').write('é')\nassert open('notes.txt').read() == 'é'\n$reference"),
     right("a-numpy-number", "The result is NumPy's integer instead of Python's.",
