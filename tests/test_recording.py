@@ -13,6 +13,7 @@ from autograder.fleet import Grader
 from autograder.nbgrader import execute, gradebook
 from autograder.nbgrader.hooks import gradebook_url
 from autograder.nbgrader.recorder import Recorder
+from autograder.report import Verdict
 from autograder.store import Store
 from benchmarks.course import make_course
 
@@ -79,6 +80,16 @@ def test_a_recording_that_is_interrupted_keeps_whole_students_alone(assignment, 
     with pytest.raises(KeyboardInterrupt):
         gradebook.record(assignment, reports)
     assert scores(assignment) == {report.student: report.score for report in reports[:2]}
+
+
+def test_who_handed_in_no_notebook_is_recorded_whenever_that_is_added(assignment, reports):
+    (assignment.root / "submitted" / "nobody" / assignment.name).mkdir(parents=True)
+    nothing = reports[0].model_copy(update={"student": "nobody", "score": 0.0, "verdict": Verdict.UNREADABLE})
+    with gradebook.Recording(assignment) as recording:
+        recording.add(reports[:2])
+        recording.add([nothing])
+        assert recording.finish() == {}
+    assert scores(assignment) == {report.student: report.score for report in reports[:2]} | {"nobody": 0.0}
 
 
 def test_a_recorder_takes_reports_as_they_come(assignment, reports):

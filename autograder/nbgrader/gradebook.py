@@ -264,6 +264,8 @@ class Recording:
         for student in sorted(graded.keys() - with_notebook):
             self._progress(student)
             _record_nothing(self._assignment, student)
+            if self._settle is not None:
+                self._settle()
         if not with_notebook:
             return
         self._with_notebook |= with_notebook
