@@ -1,5 +1,6 @@
 """Reports in nbgrader's gradebook: what it will not take of one student costs no other."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import sample
-from autograder.assignment import AssignmentError
+from autograder.assignment import AssignmentError, load
 from autograder.fleet import Grader
 from autograder.nbgrader import execute, gradebook
 from autograder.nbgrader.hooks import gradebook_url
@@ -20,24 +21,30 @@ from benchmarks.course import make_course
 STUDENTS = ("ada", "bela", "hana", "kofi")
 
 
-@pytest.fixture
-def assignment(tmp_path):
-    made = make_course(tmp_path / "course", "a1-convolution")
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """A course whose submissions are graded, and none of them recorded."""
+    made = make_course(tmp_path_factory.mktemp("graded") / "course", "a1-convolution")
     recipes = {recipe.student: recipe for recipe in sample.recipes(made)}
     for student in STUDENTS:
         folder = made.root / "submitted" / student / made.name
         folder.mkdir(parents=True)
         (folder / f"{made.name}.ipynb").write_bytes(sample.notebook_bytes(recipes[student], made))
     gradebook.require(made)
+    folders = {student: made.root / "submitted" / student / made.name for student in STUDENTS}
+    Grader(made).many(list(folders.items()), jobs=1)
     return made
 
 
 @pytest.fixture
+def assignment(graded, tmp_path):
+    return load(shutil.copytree(graded.root, tmp_path / "course"), graded.name)
+
+
+@pytest.fixture
 def reports(assignment):
-    grader = Grader(assignment)
-    folders = {student: assignment.root / "submitted" / student / assignment.name for student in STUDENTS}
-    submissions = list(folders.items())
-    return [grader.store.get(one.report.key) for one in grader.many(submissions, jobs=1)]
+    store = Store(assignment.root)
+    return [store.get(store.latest(assignment.name, student).key) for student in STUDENTS]
 
 
 def scores(assignment):
