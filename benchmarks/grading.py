@@ -191,7 +191,7 @@ def _memory(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, A
         "nobody", "Did nothing.", cells=dict.fromkeys(exercises, STUB), verdicts=dict.fromkeys(exercises, "missing")
     )
     course = OurCourse(folder / "many", plan.assignment, [untouched], plan.memory)
-    found = memory.watch(course.grade_command(plan.jobs, "--no-gradebook"), course.root, plan.memory)
+    found = memory.watch(course.grade_command(plan.jobs), course.root, plan.memory)
     for kind, quarters in found.quarters.items():
         say(f"{kind}: peak {found.peak[kind]:.0f} MB, by quarters {quarters}")
     return {**dataclasses.asdict(found), "growth": found.growth}

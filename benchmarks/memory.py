@@ -76,6 +76,8 @@ def _holdings(root: int) -> dict[str, list[float]]:
             held["jail"].append(sum(map(_proportional, _tree(child))))
         elif "multiprocessing.forkserver" in words:
             held["worker"] += map(_status, _children(child))
+        elif "multiprocessing.spawn" in words:
+            held["recorder"].append(_status(child))
     return {kind: found for kind, amounts in held.items() if (found := [a for a in amounts if a])}
 
 

@@ -44,7 +44,7 @@ def test_the_parts_of_the_anatomy_add_up_to_the_whole(results):
 
 
 def test_the_memory_of_main_process_workers_and_jails_is_seen(results):
-    assert set(results["memory"]["peak"]) == {"main process", "worker", "jail"}
+    assert set(results["memory"]["peak"]) == {"main process", "worker", "jail", "recorder"}
 
 
 def test_what_is_written_can_be_read_back_and_the_table_holds_every_way(results, tmp_path):
