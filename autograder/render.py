@@ -1,4 +1,4 @@
-"""What a notebook's check and the feedback page are drawn with: colours, escaping, test names, bars and pictures.
+"""What a notebook's check and the feedback page are drawn with: colours, escaping, test names, marks and bars.
 
 Everything is HTML without a script and without a request. Whatever a student may have written goes through `clean`.
 """

@@ -155,6 +155,16 @@ def test_what_nbgrader_would_not_have_ends_the_run_before_anything_is_graded(ass
         recorder.ready()
 
 
+def test_a_refusal_that_is_heard_early_is_said_in_its_own_words(assignment):
+    (assignment.release / f"{assignment.name}.ipynb").unlink()
+    with Recorder(assignment) as recorder:
+        while recorder._why is None:
+            recorder.add(STUDENTS[0])
+            time.sleep(0.1)
+        with pytest.raises(AssignmentError, match="autograder release"):
+            recorder.ready()
+
+
 def test_the_grader_itself_imports_neither_nbgrader_nor_pytorch():
     program = "import sys, autograder.cli; print([n for n in ('nbgrader', 'torch') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -260,18 +260,19 @@ class Recording:
         """Record the grades of some students, each whole or not at all. A `fault` is nobody's grade and passed over."""
         graded = {report.student: report for report in reports if report.verdict is not Verdict.FAULT}
         with_notebook = {s for s in graded if _is_file(_notebook(self._assignment, "submitted", s))}
-        self._graded |= {student: report.model_dump_json() for student, report in graded.items()}
-        for student in sorted(graded.keys() - with_notebook):
-            self._progress(student)
-            _record_nothing(self._assignment, student)
-            if self._settle is not None:
-                self._settle()
-        if not with_notebook:
+        if not graded:
             return
+        self._graded |= {student: report.model_dump_json() for student, report in graded.items()}
         self._with_notebook |= with_notebook
         if self._settle is None:
             set_due_date(self._assignment)
             self._settle = self._context.enter_context(_one_gradebook(self._assignment.root))
+        for student in sorted(graded.keys() - with_notebook):
+            self._progress(student)
+            _record_nothing(self._assignment, student)
+            self._settle()
+        if not with_notebook:
+            return
         options = {"force": True, "students": with_notebook, "progress": self._progress, "settle": self._settle}
         try:
             with grades_at_hand(graded):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from autograder import fleet
 from autograder.assignment import Assignment, AssignmentError, load
-from autograder.report import Report, Verdict
+from autograder.report import Report
 from autograder.store import Store
 
 BATCH = 10  # students; what nbgrader does once for each batch takes a fifth of what it does for each of them
@@ -76,6 +76,9 @@ class Recorder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._process.kill()
         self._process.join()
         self._pipe.close()
@@ -98,18 +101,17 @@ class Recorder:
 
     def ready(self) -> None:
         """Wait until the gradebook knows the assignment. Raises `AssignmentError` when nbgrader would not have it."""
-        while not self._ready:
+        while self._why is None and not self._ready:
             self._hear(None)
+        if self._why is not None:
+            raise self._why
 
     def add(self, student: str) -> None:
         """Have the student's latest report recorded, unless it is already. What goes wrong is for `finish` to say."""
         self._added.append(student)
         self._tell(student)
-        try:
-            while self._why is None and self._hear(0):  # or its words would fill the pipe
-                pass
-        except AssignmentError as error:
-            self._why = error
+        while self._why is None and self._hear(0):  # or its words would fill the pipe
+            pass
 
     def finish(self, progress: Callable[[int, int, str], None] = lambda visits, expected, at: None) -> dict[str, str]:
         """Wait until all is recorded and everyone has feedback.
@@ -118,15 +120,15 @@ class Recorder:
         visits to a student are behind it, two for each, and at whom it is. Raises `AssignmentError` when nothing can be
         recorded.
         """
-        if self._why is not None:
-            raise self._why
         self._tell(None)
-        while self._failed is None:
+        while self._why is None and self._failed is None:
             starts = self._starts
             self._hear(None)
             if self._starts != starts:
                 self._tell(None)
             progress(self._visits, self._expected, self._at)
+        if self._why is not None:
+            raise self._why
         return self._failed
 
     def _tell(self, student: str | None) -> None:
@@ -134,7 +136,10 @@ class Recorder:
             self._pipe.send(student)
 
     def _hear(self, patience: float | None) -> bool:
-        """Take one word of the process, if there is one in time; begin again with another when it was killed."""
+        """Take one word of the process, if there is one in time; begin again with another when it was killed.
+
+        What makes recording impossible is kept in ``_why``, for whoever may say it.
+        """
         try:
             if not self._pipe.poll(patience):
                 return False
@@ -152,18 +157,19 @@ class Recorder:
             case _Done(failed):
                 self._failed = failed
             case _Refused(why):
-                raise AssignmentError(why)
+                self._why = AssignmentError(why)
         return True
 
     def _begin_again(self) -> None:
         self._process.join()
         code = self._process.exitcode
-        self.__exit__()
+        self._stop()
         if code is None or code >= 0 or self._starts == STARTS:
-            raise AssignmentError(
+            self._why = AssignmentError(
                 f"the process that records grades ended ({code}); every report is kept, so run the same command again"
             )
-        self._start()
+        else:
+            self._start()
 
 
 # --- the process --------------------------------------------------------------------------------------------------
@@ -171,7 +177,7 @@ class Recorder:
 
 def _serve(pipe: Connection, root: Path, name: str) -> None:
     fleet.die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader's own Ctrl-C ends this process when it is safe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader, which ends this process
     names: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, names), daemon=True).start()
     try:
@@ -204,7 +210,7 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
             if latest is None or (latest.recorded and student in there):
                 continue
             report = store.get(latest.key)
-            if report is None or report.verdict is Verdict.FAULT:
+            if report is None:
                 continue
             batch.append(report)
             done.append(student)
