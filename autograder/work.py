@@ -187,7 +187,8 @@ class _Tripwires:
     """
 
     # The key of a dispatcher's table that no released kernel uses; without one an operator falls through it.
-    _KEY = torch._C._dispatch_key_parse("Fake")
+    _NAME = "Fake"
+    _KEY = torch._C._dispatch_key_parse(_NAME)
 
     def __init__(self) -> None:
         self._patterns: tuple[str, ...] = ()
@@ -200,7 +201,7 @@ class _Tripwires:
     def lay(self, patterns: Iterable[str]) -> None:
         """Lay wires for all operators that match ``patterns``, besides those that have them."""
         if not self._libraries:
-            self._library("_").fallback(torch.library.fallthrough_kernel, "Fake")
+            self._library("_").fallback(torch.library.fallthrough_kernel, self._NAME)
         self._patterns += tuple(p for p in patterns if p not in self._patterns)
         self._known = self._defined()
         for operator in torch._C._dispatch_get_all_op_names():
@@ -217,7 +218,7 @@ class _Tripwires:
     def _lay(self, name: str, overload: str) -> None:
         namespace, _, base = name.partition("::")
         operator = getattr(getattr(getattr(torch.ops, namespace), base), overload)
-        self._library(namespace).impl(operator, self._kernel(name, operator), "Fake")
+        self._library(namespace).impl(operator, self._kernel(name, operator), self._NAME)
 
     def _library(self, namespace: str) -> torch.library.Library:
         if namespace not in self._libraries:
