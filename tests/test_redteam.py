@@ -108,15 +108,19 @@ def test_the_naive_graders_know_right_from_wrong(how, name, a1, reference, tmp_p
 def test_the_watch_sees_what_is_left_behind(tmp_path):
     before = redteam.traces([tmp_path])
     (tmp_path / f"{MARK}.txt").touch()
-    child = subprocess.Popen(["sleep", "60"])
+    child = subprocess.Popen(["cat", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     pidfd = os.pidfd_open(child.pid)
     try:
+        # It has answered, so it has its own command line: for a moment after `Popen` returns it has none.
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
         found = redteam.leftovers(before, redteam.traces([tmp_path]))
     finally:
         os.close(pidfd)
         child.kill()
-        child.wait()
-    assert any("sleep 60" in line for line in found)
+        child.communicate()
+    assert any("cat -" in line for line in found)
     assert any(MARK in line for line in found) and any("pidfd" in line for line in found)
     (tmp_path / f"{MARK}.txt").unlink()
     assert redteam.leftovers(before, redteam.traces([tmp_path])) == []
