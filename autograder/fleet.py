@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import itertools
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +123,6 @@ class Grader:
         Raises `WallError` when this machine cannot jail anything.
         """
         done: dict[str, Graded] = {}
-        todo: list[Task] = []
 
         def finish(submission: Submission, report: Report, cached: bool) -> None:
             decided_by = self._decided_by(submission)
@@ -129,15 +130,17 @@ class Grader:
             progress(one)
             done[report.student] = replace(one, report=report.outline())
 
-        for student, folder in submissions:
-            submission = read_submission(folder, student, self.assignment.name)
-            key = self.key(submission)
-            if (report := self.store.get(key)) is not None:
-                finish(submission, report, cached=True)
-            else:
-                todo.append(Task(submission, self.seed(student), key))
+        def todo() -> Iterator[Task]:
+            for student, folder in submissions:
+                submission = read_submission(folder, student, self.assignment.name)
+                key = self.key(submission)
+                if (report := self.store.get(key)) is not None:
+                    finish(submission, report, cached=True)
+                else:
+                    yield Task(submission, self.seed(student), key)
+
         share_out(
-            self.assignment, todo, jobs, lambda task, report: finish(task.submission, report, cached=False), meanwhile
+            self.assignment, todo(), jobs, lambda task, report: finish(task.submission, report, cached=False), meanwhile
         )
         return [done[student] for student in sorted(done)]
 
@@ -200,7 +203,20 @@ def _own_warden(control: socket.socket | None = None) -> Warden:
 
 
 PR_SET_PDEATHSIG = 1
-IMPORTED_ONCE = ["autograder.grading", "autograder.jail.warden", "autograder.fleet"]
+IMPORTED_ONCE = [
+    "autograder.grading",
+    "autograder.jail.warden",
+    "autograder.fleet",
+    "torch.fx.experimental.symbolic_shapes",  # what PyTorch else imports at the first gradient, for a third of a second
+]
+
+
+def _start_fork_server() -> BaseContext:
+    """Have the process that workers are forked from start its imports, if it has not; the context that forks them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED_ONCE)
+    forkserver.ensure_running()
+    return context
 
 
 def _start_worker(*course: object) -> tuple[BaseProcess, Connection]:
@@ -208,8 +224,7 @@ def _start_worker(*course: object) -> tuple[BaseProcess, Connection]:
 
     It ends with this process at the latest.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED_ONCE)
+    context = _start_fork_server()
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, *course), daemon=True)
     process.start()
@@ -227,7 +242,11 @@ def die_with_parent() -> None:
 
 def _end_fork_server() -> None:
     """End the process that workers are forked from, which would stay for as long as this one."""
-    forkserver._forkserver._stop()
+    server = forkserver._forkserver
+    if server._forkserver_pid is not None:
+        # It has nothing to put in order, and the interpreter's own end would take it half a second.
+        os.kill(server._forkserver_pid, signal.SIGKILL)
+    server._stop()
 
 
 def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> None:
@@ -268,11 +287,19 @@ class _Worker:
 
 
 @contextlib.contextmanager
-def _workers(assignment: Assignment, count: int, meanwhile: Callable[[], None]) -> Iterator[list[_Worker]]:
-    """That many workers behind one wall, ready for work. Raises `WallError` when this machine cannot jail anything."""
+def _workers(
+    assignment: Assignment, tasks: Iterable[Task], jobs: int | None, meanwhile: Callable[[], None]
+) -> Iterator[tuple[list[_Worker], deque[Task]]]:
+    """Workers behind one wall, ready for work, and the work. ``tasks`` are collected while the processes start.
+
+    Raises `WallError` when this machine cannot jail anything.
+    """
     zygote = Zygote()
     workers: list[_Worker] = []
     try:
+        _start_fork_server()
+        waiting = deque(tasks)
+        count = max(1, min(jobs or available_cores(), len(waiting)))
         workers += [_Worker(assignment.root, assignment.name, zygote.control) for _ in range(count)]
         meanwhile()
         try:
@@ -282,7 +309,7 @@ def _workers(assignment: Assignment, count: int, meanwhile: Callable[[], None]) 
             zygote = Zygote()
             zygote.ready()
             workers[:] = [worker.again(zygote.control) for worker in workers]
-        yield workers
+        yield workers, waiting
     finally:
         for worker in workers:
             worker.stop()
@@ -292,22 +319,23 @@ def _workers(assignment: Assignment, count: int, meanwhile: Callable[[], None]) 
 
 def share_out(
     assignment: Assignment,
-    tasks: list[Task],
+    tasks: Iterable[Task],
     jobs: int | None,
     finish: Callable[[Task, Report], None],
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Grade ``tasks`` on ``jobs`` processes (default: one a core) and tell ``finish`` of each as it is done.
 
-    ``meanwhile`` is called before the first, while the processes start. Raises `WallError` when this machine cannot
-    jail anything.
+    The processes start with the first task and the others are taken from ``tasks`` meanwhile; then, before anything is
+    graded, ``meanwhile`` is called. Raises `WallError` when this machine cannot jail anything.
     """
-    if not tasks:
+    tasks = iter(tasks)
+    first = list(itertools.islice(tasks, 1))
+    if not first:
         meanwhile()
         return
-    waiting = deque(tasks)
     deaths: dict[int, int] = {}
-    with _workers(assignment, max(1, min(jobs or available_cores(), len(tasks))), meanwhile) as workers:
+    with _workers(assignment, itertools.chain(first, tasks), jobs, meanwhile) as (workers, waiting):
         for worker in workers:
             worker.give(waiting.popleft())
         while busy := {worker.pipe: worker for worker in workers if worker.task}:
