@@ -17,10 +17,9 @@ from autograder import work
 
 
 class Mode(StrEnum):
-    """What a test wants to know of a call. A rehearsal does once what the first measurement would be charged with."""
+    """What a test wants to know of a call."""
 
     VALUE = "value"
-    REHEARSAL = "rehearsal"
     ECHO = "echo"
     GRADIENTS = "gradients"
     WORK = "work"
@@ -45,7 +44,7 @@ class Call:
 class Outcome:
     """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it.
 
-    ``operators`` are those that it used, with their counts: all in a measurement and its rehearsal, else the forbidden.
+    ``operators`` are those that it used, with their counts: all in a measurement, else the forbidden.
     """
 
     value: Any = None
@@ -66,9 +65,6 @@ def perform(
     if mode is Mode.WORK:
         done = work.measure(lambda: function(*args, **kwargs))
         return Outcome(operators=done.operators, work=done)
-    if mode is Mode.REHEARSAL:
-        value, used = work.rehearse(lambda: function(*args, **kwargs))
-        return Outcome(value, operators=used)
     if mode is Mode.GRADIENTS:
         return vector_jacobian(function, args, kwargs, upstream, forbidden)
     value, used = work.operators(lambda: function(*args, **kwargs), forbidden)

@@ -165,12 +165,8 @@ class StudentFunction:
         """Gradients of ``(f(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd."""
         return self._checked(self.perform(Mode.GRADIENTS, args, kwargs, upstream)).value
 
-    def rehearse(self, *args: Any, **kwargs: Any) -> None:
-        """Make one call as `work` does, but do not count."""
-        self._checked(self.perform(Mode.REHEARSAL, args, kwargs))
-
     def work(self, *args: Any, **kwargs: Any) -> work.Work:
-        """The work of one call. The first of an operator costs PyTorch more, so `rehearse` before."""
+        """The work of one call. The first that meets an operator costs PyTorch a few steps more."""
         return self._checked(self.perform(Mode.WORK, args, kwargs)).work
 
     def _checked(self, outcome: Outcome) -> Outcome:
@@ -346,16 +342,18 @@ def loop_free(
 ) -> None:
     """Check that the work of ``function(*make(n))`` does not grow with ``n``. Raises `Loops` with the counts.
 
-    It is measured at the least and the greatest of ``sizes``, and where it is more at the latter, at all between.
+    It is measured at the greatest and the least of ``sizes``, and where it is more at the former, again at all of them.
     """
     sizes = sorted(sizes)
-    function.rehearse(*make(sizes[0]), **kwargs)  # an early call may import, compile or fill caches, which is no loop
-    # Inputs that the function has not seen, so that it cannot have kept the answer.
-    works = [function.work(*make(n), **kwargs) for n in (sizes[0], sizes[-1])]
+    # An early call may import, compile or fill caches, which is no loop but looks like one. It is the greatest here, so
+    # that all that this can do is to have the function measured again.
+    greatest, least = (function.work(*make(n), **kwargs) for n in (sizes[-1], sizes[0]))
+    works = [least, greatest]
     if all(done.intact for done in works) and not work.grows(works):
-        sizes = [sizes[0], sizes[-1]]  # what is no more at the last than at the first need not be followed between
+        sizes = [sizes[0], sizes[-1]]
     else:
-        works[1:1] = [function.work(*make(n), **kwargs) for n in sizes[1:-1]]
+        # Inputs that the function has not seen, so that it cannot have kept the answer.
+        works = [function.work(*make(n), **kwargs) for n in sizes]
     if (measured := _measured.get()) is not None:
         measured.append(Measurement(tuple(sizes), tuple(works)))
     if not all(done.intact for done in works):

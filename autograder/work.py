@@ -107,16 +107,6 @@ def watch() -> None:
     sys.addaudithook(hook)
 
 
-def rehearse(call: Callable[[], Any]) -> tuple[Any, dict[str, int]]:
-    """Run ``call`` as `measure` does, but for the counting of opcodes; its value, and all operators with their counts.
-
-    PyTorch looks up every operator that meets a mode for the first time, in Python, which would count.
-    """
-    with _Operators() as mode:
-        value = call()
-    return value, mode.counts()
-
-
 def measure(call: Callable[[], Any]) -> Work:
     """The work of ``call()``, which is run once; what it raises is passed on."""
     opcodes = 0
