@@ -25,9 +25,9 @@ plain = st.recursive(
 
 def across(value, **options):
     """``value`` as it arrives after a trip through bytes."""
-    tensors = {}
+    tensors = []
     tree = wire.encode(value, tensors, **options)
-    frame = wire.pack({"value": tree}, tensors)
+    frame = bytearray(wire.pack({"value": tree}, tensors))
     at = 0
 
     def read(count):
@@ -93,19 +93,21 @@ class LyingFloat(float):
 
 @pytest.mark.parametrize("value", [Liar(), LyingTensor(), LyingFloat(1.0), torch.nn.Linear(1, 1), lambda: 1, {1}, b"x"])
 def test_anything_else_stays_inside_behind_a_handle(value):
-    kept, tensors = [], {}
+    kept, tensors = [], []
     tree = wire.encode([value], tensors, keep=lambda v: kept.append(v) or 7)
-    assert tensors == {} and kept == [value]
-    assert wire.decode(tree, {}) == [wire.Handle(7, type(value).__name__)]
+    assert tensors == [] and kept == [value]
+    assert wire.decode(tree, []) == [wire.Handle(7, type(value).__name__)]
     with pytest.raises(wire.WireError):
-        wire.encode(value, {})
+        wire.encode(value, [])
 
 
 json_trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["tensor", "array", "list", "tuple", "dict", "handle", "type", "x"]), inner)
+        | st.dictionaries(
+            st.sampled_from(["tensor", "array", "strided", "list", "tuple", "dict", "handle", "type", "x"]), inner
+        )
     ),
     max_leaves=10,
 )
@@ -115,7 +117,7 @@ json_trees = st.recursive(
 @given(json_trees)
 def test_a_hostile_tree_gives_a_plain_value_or_a_wire_error(tree):
     try:
-        value = wire.decode(tree, {"0": torch.ones(2)})
+        value = wire.decode(tree, [torch.ones(2)])
     except wire.WireError:
         return
     assert type(value) in (type(None), bool, int, float, str, list, tuple, dict, torch.Tensor, np.ndarray, wire.Handle)
@@ -125,18 +127,62 @@ def test_a_hostile_tree_gives_a_plain_value_or_a_wire_error(tree):
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_hostile_bytes_give_a_frame_or_a_wire_error(text, numbers):
     try:
-        header, tensors = wire.unpack(text, numbers)
+        header, tensors = wire.unpack(text, bytearray(numbers))
     except wire.WireError:
         return
     assert isinstance(header, dict) and all(isinstance(t, torch.Tensor) for t in tensors.values())
 
 
-@pytest.mark.parametrize(
-    "text", [b"[1]", b"null", b'{"a":' * 5000, b"\xff\xfe", json.dumps({"x": 1}).encode()[:-1], pickle.dumps({"a": 1})]
+contents = st.lists(
+    st.tuples(
+        st.sampled_from([*wire._STORED, "O", "<f16", "V8", 3]),
+        st.lists(st.integers(-3, 5) | st.sampled_from([2**40, 2**64, 1.5, True, None, "2"]), max_size=4),
+    ),
+    max_size=4,
 )
-def test_a_header_that_is_not_an_object_is_refused(text):
+
+
+@settings(deadline=None, max_examples=500)
+@given(contents, st.integers(0, 512))
+def test_a_hostile_table_of_contents_gives_tensors_of_its_numbers_or_a_wire_error(table, size):
+    try:
+        _, tensors = wire.unpack(json.dumps([{}, table]).encode(), bytearray(b"\xff" * size))
+    except wire.WireError:
+        return
+    assert sum(t.nbytes for t in tensors) <= size and [list(t.shape) for t in tensors] == [shape for _, shape in table]
+    for tensor in tensors:
+        assert tensor.untyped_storage().nbytes() == tensor.nbytes  # none reaches into the next one's numbers
+        assert tensor.dtype is not torch.bool or (tensor.view(torch.uint8) <= 1).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[1]", b"null", b"{}", b"[[], []]", b"[{}, null]", b"[{}, [[]]]", b'[{"a":' * 5000, b"\xff\xfe",
+        json.dumps([{"x": 1}, []]).encode()[:-1], pickle.dumps([{"a": 1}, []]),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_not_a_header_with_its_contents_is_refused(text):
     with pytest.raises(wire.WireError):
-        wire.unpack(text, b"")
+        wire.unpack(text, bytearray())
+
+
+def test_numbers_that_no_tensor_takes_are_refused():
+    with pytest.raises(wire.WireError):
+        wire.unpack(b"[{}, []]", bytearray(64))
+
+
+def test_a_tensor_is_named_by_a_place_in_its_own_frame():
+    for place in (-1, 1, True, "0", None, 0.0, [0]):
+        for what in ("tensor", "array"):
+            with pytest.raises(wire.WireError):
+                wire.decode({what: place}, [torch.ones(2)])
+
+
+def test_what_arrives_may_be_written_to_and_shares_no_memory():
+    first, second = across([torch.zeros(3), torch.zeros(3)])
+    first += 1
+    assert second.eq(0).all() and first.data_ptr() % 8 == 0
 
 
 def test_a_lying_length_is_refused_before_anything_is_read():
@@ -150,4 +196,4 @@ def test_a_value_nested_without_end_is_refused():
     value = []
     value.append(value)
     with pytest.raises(wire.WireError):
-        wire.encode(value, {})
+        wire.encode(value, [])

@@ -128,7 +128,7 @@ class Inmate:
             try:
                 reply, out = self._answer(request, tensors)
             except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's errors too
-                reply, out = {"error": self._describe(error)}, {}
+                reply, out = {"error": self._describe(error)}, []
             reply["id"] = request["id"]
             try:
                 frame = wire.pack(reply, out)
@@ -141,46 +141,46 @@ class Inmate:
                     os.write(1, b"\n")
             self._sock.sendall(frame)
 
-    def _answer(self, request: dict[str, Any], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _answer(self, request: dict[str, Any], tensors: list[Any]) -> tuple[dict[str, Any], list[Any]]:
         if request["do"] == "run":
-            return self._run(request["source"]), {}
+            return self._run(request["source"]), []
         if request["do"] == "names":
             space = self._shell.user_ns
-            return {"names": [name for name in request["names"] if callable(space.get(name))]}, {}
+            return {"names": [name for name in request["names"] if callable(space.get(name))]}, []
         if request["do"] == "close":
             _setrlimit(resource.RLIMIT_NPROC, (1, 1))
-            return {}, {}
-        return self._calls(request["calls"], tensors)
+            return {}, []
+        return self._calls(request["calls"], request["forbidden"], tensors)
 
     def _run(self, source: str) -> dict[str, Any]:
         result = self._shell.run_cell(source, store_history=True, silent=False)
         error = result.error_before_exec or result.error_in_exec
         return {"error": self._describe(error)} if error is not None else {}
 
-    def _calls(self, asked: list[dict[str, Any]], tensors: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _calls(
+        self, asked: list[dict[str, Any]], forbidden: list[list[str]], tensors: list[Any]
+    ) -> tuple[dict[str, Any], list[Any]]:
         """Make the calls of one round in their order; an error ends its own call and no other."""
+        patterns = [tuple(each) for each in forbidden]
         replies: list[dict[str, Any]] = []
-        out: dict[str, Any] = {}
+        out: list[Any] = []
         used: Counter[str] = Counter()
         for call in asked:
             try:
-                replies.append(self._call(call, tensors, out, used))
+                replies.append(self._call(call, patterns[call["forbidden"]], tensors, out, used))
             except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's errors too
                 replies.append({"error": self._describe(error)})
         return {"replies": replies, "operators": used}, out
 
     def _call(
-        self, call: dict[str, Any], tensors: dict[str, Any], out: dict[str, Any], used: Counter[str]
+        self, call: dict[str, Any], forbidden: tuple[str, ...], tensors: list[Any], out: list[Any], used: Counter[str]
     ) -> dict[str, Any]:
-        def given(node: Any) -> Any:
-            return wire.decode(node, tensors, self._handles.__getitem__)
-
         target = call["function"]
         function = self._handles[target] if isinstance(target, int) else self._shell.user_ns.get(target)
         if not callable(function):
             return {"absent": True}
-        args, kwargs, upstream = given(call["args"]), given(call["kwargs"]), given(call["upstream"])
-        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream, tuple(call["forbidden"]))
+        args, kwargs, upstream = wire.decode(call["given"], tensors, self._handles.__getitem__)
+        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream, forbidden)
         used.update(outcome.operators)
         reply = {"value": wire.encode([outcome.value, list(outcome.arguments)], out, self._keep)}
         if outcome.work is not None:
@@ -197,13 +197,13 @@ class Inmate:
         kind, message, where = calls.describe(error)
         return {"kind": kind[:80], "message": message[:2000], "where": where[:300]}
 
-    def _read(self, count: int) -> bytes:
+    def _read(self, count: int) -> bytearray:
         while len(self._received) < count:
             piece = self._sock.recv(1 << 20)
             if not piece:
                 raise EOFError
             self._received += piece
-        taken = bytes(self._received[:count])
+        taken = self._received[:count]
         del self._received[:count]
         return taken
 

@@ -181,13 +181,13 @@ class Cell:
 
     def run(self, source: str) -> dict[str, str] | None:
         """Run one notebook cell. Returns None, or the error that it ended with. Raises `CellDied`."""
-        reply, _ = self._ask({"do": "run", "source": source}, {}, self.limits.cell_seconds)
+        reply, _ = self._ask({"do": "run", "source": source}, [], self.limits.cell_seconds)
         error = reply.get("error")
         return _error_record(error) if error is not None else None
 
     def names(self, names: Sequence[str]) -> set[str]:
         """Which of ``names`` are callable in the notebook's namespace. Raises `CellDied`."""
-        reply, _ = self._ask({"do": "names", "names": list(names)}, {}, self.limits.call_seconds)
+        reply, _ = self._ask({"do": "names", "names": list(names)}, [], self.limits.call_seconds)
         found = reply.get("names")
         return {name for name in found if name in names} if isinstance(found, list) else set()
 
@@ -210,9 +210,11 @@ class Cell:
         The operators are those of all the calls together. Raises `CellDied`, which does not say by which call.
         """
         self._seal()
-        tensors: dict[str, torch.Tensor] = {}
-        asked = [_order(call, tensors) for call in calls]
-        reply, out = self._ask({"do": "calls", "calls": asked}, tensors, self.limits.call_seconds)
+        tensors: list[torch.Tensor] = []
+        forbidden = list(dict.fromkeys(call.forbidden for call in calls))
+        asked = [_order(call, forbidden.index(call.forbidden), tensors) for call in calls]
+        request = {"do": "calls", "calls": asked, "forbidden": forbidden}
+        reply, out = self._ask(request, tensors, self.limits.call_seconds)
         if "error" in reply:
             # The answer as a whole could not be sent; of several calls nobody knows whose fault that is.
             error = _student_error(reply["error"])
@@ -228,7 +230,7 @@ class Cell:
         except (wire.WireError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise self._die(Verdict.TAMPERED, "the process answered with something that is not an answer") from error
 
-    def _outcome(self, call: Call, reply: dict[str, Any], out: dict[str, torch.Tensor]) -> Outcome | StudentError:
+    def _outcome(self, call: Call, reply: dict[str, Any], out: list[torch.Tensor]) -> Outcome | StudentError:
         if reply.get("absent"):
             return student_error("NameError", f"there is no function called {call.function}", missing=True)
         if "error" in reply:
@@ -245,8 +247,8 @@ class Cell:
         return {k: self._wrapped(v) for k, v in value.items()} if type(value) is dict else value
 
     def _ask(
-        self, request: dict[str, Any], tensors: dict[str, torch.Tensor], seconds: float
-    ) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        self, request: dict[str, Any], tensors: list[torch.Tensor], seconds: float
+    ) -> tuple[dict[str, Any], list[torch.Tensor]]:
         if self._dead is not None:
             raise self._dead
         # An unforeseeable number: an answer written before the question was asked does not fit it.
@@ -278,7 +280,7 @@ class Cell:
             except OSError:
                 raise EOFError from None
 
-    def _receive(self, count: int, watch: _Watch) -> bytes:
+    def _receive(self, count: int, watch: _Watch) -> bytearray:
         # A frame is read in three parts; taking what has come at once saves most of the waiting and system calls.
         while len(self._received) < count:
             watch.wait()
@@ -291,7 +293,7 @@ class Cell:
             if not piece:
                 raise EOFError
             self._received += piece
-        taken = bytes(self._received[:count])
+        taken = self._received[:count]
         del self._received[:count]
         return taken
 
@@ -335,7 +337,7 @@ class Cell:
         """From the first call on the cell makes no thread and no process, whose work nobody would count."""
         if self._sealed:
             return
-        self._ask({"do": "close"}, {}, self.limits.call_seconds)
+        self._ask({"do": "close"}, [], self.limits.call_seconds)
         # The kernel's word for it, not the cell's; what may not be raised again holds from now on.
         if "Max processes             1                    1 " not in Path(f"/proc/{self._pid}/limits").read_text():
             raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
@@ -429,16 +431,11 @@ class RemoteObject:
         return f"<a {self.type} of the student's>"
 
 
-def _order(call: Call, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    """A call as it is sent, its tensors added to those of the frame."""
+def _order(call: Call, forbidden: int, tensors: list[torch.Tensor]) -> dict[str, Any]:
+    """A call as it is sent, its tensors added to those of the frame; ``forbidden`` is the place of its patterns."""
     args = [wire.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in call.args]
-    args, kwargs, upstream = (
-        wire.encode(part, tensors, _known_handle, strided=True) for part in (args, dict(call.kwargs), call.upstream)
-    )
-    return {
-        "function": call.function, "mode": call.mode, "args": args, "kwargs": kwargs, "upstream": upstream,
-        "forbidden": call.forbidden,
-    }  # fmt: skip
+    given = wire.encode((args, dict(call.kwargs), call.upstream), tensors, _known_handle, strided=True)
+    return {"function": call.function, "mode": call.mode, "given": given, "forbidden": forbidden}
 
 
 def _known_handle(value: Any) -> int:

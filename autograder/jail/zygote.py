@@ -83,14 +83,14 @@ def _touch_operators() -> None:
         raise RuntimeError("an operator started a thread, and an inmate could not use it")
 
 
-def _frame(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    tensors: dict[str, Any] = {}
+def _frame(value: Any) -> tuple[dict[str, Any], list[Any]]:
+    tensors: list[Any] = []
     return {"value": wire.encode(value, tensors)}, tensors
 
 
-def _parts(frame: bytes) -> tuple[bytes, bytes]:
-    header, _ = wire.lengths(frame[: wire.PREFIX.size])
-    return frame[wire.PREFIX.size :][:header], frame[wire.PREFIX.size + header :]
+def _parts(frame: bytes) -> tuple[bytes, bytearray]:
+    text, _ = wire.lengths(frame[: wire.PREFIX.size])
+    return frame[wire.PREFIX.size :][:text], bytearray(frame[wire.PREFIX.size + text :])
 
 
 def main() -> None:

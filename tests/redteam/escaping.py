@@ -298,7 +298,7 @@ ATTACKS = [
          row=16, wanted=SEEN),
     loop("patched-reply", "The count is altered in the answer itself.",
          "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-         "wire.pack = lambda header, tensors=None: kept({**header, **({'opcodes': 7, 'operators': {}} if 'opcodes' in header else {})}, tensors)\n"
+         "wire.pack = lambda header, tensors=(): kept({**header, **({'replies': [{**r, 'opcodes': 7} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, tensors)\n"
          + BUSY, row=16, wanted=SEEN),
     loop("patched-perform", "calls.perform is replaced by one that counts nothing.",
          "import pkgutil\ncalls = pkgutil.resolve_name('autograder.' + 'calls')\nkept = calls.perform\n"
@@ -340,7 +340,7 @@ ATTACKS = [
            "work = find('autograder.work')\nkept = work.Work\nsetattr(work, 'measure', lambda call: (call(), kept(7, {}, True))[1])\n"),
     unread("patched-reply", "The count is altered in the answer, where no reader sees it.",
            "wire = find('autograder.jail.wire')\nkept = wire.pack\n"
-           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'opcodes': 7, 'operators': {}} if 'opcodes' in header else {})}, *a))\n"),
+           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'replies': [{**r, 'opcodes': 7} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, *a))\n"),
     unread("profile-instead", "A profile function does the loop, where no reader sees it.",
            "size = [0]\ndef hook(frame, event, arg):\n    n, size[0] = size[0], 0\n    counted(n)\n"
            "def loop(n):\n    size[0] = n\n    setprofile(hook); abs(n); setprofile(None)\n"),

@@ -261,7 +261,7 @@ ATTACKS = [
     Attack(
         "patched-wire", 4, "The inmate's own code that packs values is replaced by one that sends no mistakes.",
         "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-        "wire.pack = lambda header, tensors=None: kept({k: v for k, v in header.items() if k != 'error'}, tensors)\n"
+        "wire.pack = lambda header, tensors=(): kept({k: v for k, v in header.items() if k != 'error'}, tensors)\n"
         "$wrong", ("wrong", "tampered", "error", "forbidden"), beside=("passed", "tampered", "error", "wrong"),
     ),
     Attack(
@@ -382,7 +382,7 @@ ATTACKS = [
     Attack(
         "a-lying-verdict", 6, "Answers carry the fields of a report: verdict, score, points, passed.",
         "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-        "wire.pack = lambda header, tensors=None: kept({**header, 'verdict': 'passed', 'score': 100, 'passed': True,"
+        "wire.pack = lambda header, tensors=(): kept({**header, 'verdict': 'passed', 'score': 100, 'passed': True,"
         " 'points': 100, 'jailed': False}, tensors)\n$wrong", ("wrong", "tampered", "forbidden"),
     ),
     Attack(
