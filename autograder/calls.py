@@ -5,6 +5,7 @@ Both sides of the wall use it: a notebook's own check calls it directly, and the
 
 from __future__ import annotations
 
+import linecache
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,10 +110,11 @@ def describe(error: BaseException) -> tuple[str, str, str]:
 
 def _innermost(error: BaseException) -> tuple[str, str]:
     """The innermost line of notebook code that ``error`` passed through, as words, and the function that it is in."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        code = frame.f_code
         # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
-        if "ipykernel_" in frame.filename or frame.filename.startswith(("<ipython", "<cell")):
-            line = f"line {frame.lineno} of the cell"
-            function = "" if frame.name.startswith("<") else frame.name
-            return (f"{line}: {frame.line.strip()}" if frame.line else line), function
+        if "ipykernel_" in code.co_filename or code.co_filename.startswith(("<ipython", "<cell")):
+            line, text = f"line {number} of the cell", linecache.getline(code.co_filename, number).strip()
+            function = "" if code.co_name.startswith("<") else code.co_name
+            return (f"{line}: {text}" if text else line), function
     return "", ""

@@ -497,19 +497,34 @@ class _Plugin:
             verdict, detail = Verdict.WRONG, "what it returned is not of the kind that it should be"
         if error is not None:
             self.run.failures[item.name] = error
-        points = item.get_closest_marker("points")
-        gate = item.get_closest_marker("gate") is not None
+        about = _about(item)
         self.run.results.append(
             TestResult(
                 name=item.name,
                 verdict=verdict,
-                points=0.0 if gate else float(points.args[0]) if points else 1.0,
-                gate=gate,
-                message=inspect.cleandoc(getattr(item.obj, "__doc__", None) or ""),
+                points=about.points,
+                gate=about.gate,
+                message=about.message,
                 detail=detail,
                 duration=round(duration, 4),
             )
         )
+
+
+class _About(NamedTuple):
+    """What a suite says of one of its tests."""
+
+    points: float
+    gate: bool
+    message: str
+
+
+@functools.lru_cache(maxsize=4096)  # a test is run once for each student
+def _about(item: pytest.Item) -> _About:
+    points = item.get_closest_marker("points")
+    gate = item.get_closest_marker("gate") is not None
+    message = inspect.cleandoc(getattr(item.obj, "__doc__", None) or "")
+    return _About(0.0 if gate else float(points.args[0]) if points else 1.0, gate, message)
 
 
 def judge(error: BaseException | None) -> tuple[Verdict, str]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("torch", "numpy", "nbgrader", "nbclient", "ipykernel", "pytest", "safetensors")
+PACKAGES = ("torch", "numpy", "nbgrader", "nbclient", "ipykernel", "pytest")
 
 
 def describe(root: Path) -> dict[str, object]:

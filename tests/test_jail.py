@@ -196,6 +196,38 @@ def test_a_dead_zygote_is_replaced(warden):
 # --- calls ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 7",
+        "x = 10 %3 + 6",
+        "%matplotlib inline\nx = 7",
+        "%%time\nx = 7",
+        "x = 7  # is it?",
+        "dict?\nx = 7",
+        "    y = 6\n    x = y + 1",
+        "\n\nx = 7",
+        ">>> x = 7",
+        "text = '''\n%matplotlib inline\n!ls\n'''\nx = 7 if text.count('%') + text.count('!') == 2 else 0",
+        "get_ipython().input_transformers_post.append(lambda lines: [l.replace('8', '7') for l in lines])\n",
+        "async def later():\n    return 7\n\nx = await later()",
+        "from __future__ import annotations\nx = 7",
+    ],
+)
+def test_a_cell_means_what_it_means_in_jupyter(cell, source):
+    assert cell.run(source) is None
+    if "x =" not in source:
+        assert cell.run("x = 8") is None
+    assert cell.run("def f():\n    return x") is None
+    assert cell.call(Call("f", Mode.VALUE)).value == 7
+
+
+def test_the_line_of_an_error_is_the_notebooks(cell):
+    for source in ("x = 1\n1 / 0", "%matplotlib inline\n1 / 0"):
+        assert cell.run(source)["where"] == "line 2 of the cell: 1 / 0"
+    assert cell.run("def f(:")["kind"] == "SyntaxError"
+
+
 def test_a_call_returns_plain_values_and_shows_its_operators(cell):
     cell.run("import torch\ndef double(x, *, by=2): return {'y': (x * by,), 'n': by}")
     outcome = cell.call(Call("double", Mode.VALUE, (torch.ones(2, 3),), {"by": 3}, forbidden=("aten::mul",)))

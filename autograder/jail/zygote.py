@@ -6,6 +6,7 @@ an inmate's socket and the pipe for its output, and a JSON object of limits.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import gc
 import json
@@ -42,6 +43,16 @@ def warm_up() -> Any:
         def ask_exit(self) -> None:
             pass
 
+        def transform_cell(self, raw_cell: str) -> str:
+            """What IPython makes of a cell; what is Python already it would only take apart and put together again."""
+            if self.input_transformers_post or not _is_python(raw_cell):
+                return super().transform_cell(raw_cell)
+            return raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"
+
+        def should_run_async(self, raw_cell: str, **options: Any) -> bool:
+            """Whether a cell needs an event loop. Without one of these words none does, and nothing is compiled."""
+            return ("await" in raw_cell or "async" in raw_cell) and super().should_run_async(raw_cell, **options)
+
     torch.set_num_threads(1)
     config = Config()
     config.HistoryManager.enabled = False
@@ -55,6 +66,16 @@ def warm_up() -> Any:
     numpy.random.seed(0)
     torch.manual_seed(0)
     return shell
+
+
+def _is_python(source: str) -> bool:
+    if source[:1].isspace():
+        return False  # IPython leaves out the empty lines above, and the indentation that all lines share
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _touch_operators() -> None:
