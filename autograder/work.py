@@ -110,7 +110,7 @@ def watch() -> None:
 @functools.cache
 def _look_operators_up() -> None:
     """Do for every operator what PyTorch does, in Python, when one meets a mode for the first time."""
-    for name in {name.partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}:
+    for name in torch._C._dispatch_get_all_op_names():
         simple_registry.singleton.find(name)
 
 

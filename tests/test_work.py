@@ -262,6 +262,6 @@ def test_patterns_match_operators_by_name():
 
 def test_the_first_call_of_an_operator_takes_no_more_work_than_the_next():
     x = torch.ones(3, 4)
-    for call in (lambda: x.cumprod(0), lambda: x.logsumexp(1), lambda: torch.special.bessel_j0(x)):
+    for call in (lambda: x.cumprod(0), lambda: x.var((0, 1)), lambda: torch.special.bessel_j0(x)):
         first, second = work.measure(call), work.measure(call)
         assert first == second
