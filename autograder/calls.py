@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,7 +31,8 @@ class Mode(StrEnum):
 class Call:
     """One call that a test asks for: of a function by name, or of a value that stayed in the jail by its number.
 
-    ``forbidden`` are patterns of operators whose use is to be noted.
+    ``forbidden`` are patterns of operators whose use is to be noted. ``company`` names the calls that this one may be
+    made together with, those of the same company; None has none.
     """
 
     function: str | int
@@ -39,6 +41,7 @@ class Call:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     upstream: torch.Tensor | None = None
     forbidden: tuple[str, ...] = ()
+    company: str | None = ""
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,18 @@ def perform(
     kwargs: Mapping[str, Any],
     upstream: torch.Tensor | None = None,
     forbidden: tuple[str, ...] = (),
+    noted: Counter[str] | None = None,
 ) -> Outcome:
-    """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on."""
+    """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on.
+
+    ``noted`` is given the counts of the outcome's operators, also of a call that raises.
+    """
     if mode is Mode.WORK:
-        done = work.measure(lambda: function(*args, **kwargs))
+        done = work.measure(lambda: function(*args, **kwargs), noted)
         return Outcome(operators=done.operators, work=done)
     if mode is Mode.GRADIENTS:
-        return vector_jacobian(function, args, kwargs, upstream, forbidden)
-    value, used = work.operators(lambda: function(*args, **kwargs), forbidden)
+        return vector_jacobian(function, args, kwargs, upstream, forbidden, noted)
+    value, used = work.operators(lambda: function(*args, **kwargs), forbidden, noted)
     return Outcome(value=value, operators=used, arguments=tuple(args) if mode is Mode.ECHO else ())
 
 
@@ -78,6 +85,7 @@ def vector_jacobian(
     kwargs: Mapping[str, Any],
     upstream: torch.Tensor,
     forbidden: tuple[str, ...] = (),
+    noted: Counter[str] | None = None,
 ) -> Outcome:
     """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd.
 
@@ -89,7 +97,7 @@ def vector_jacobian(
         for a in args
     ]
     leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
-    out, used = work.operators(lambda: function(*args, **kwargs), forbidden)
+    out, used = work.operators(lambda: function(*args, **kwargs), forbidden, noted)
     if not isinstance(out, torch.Tensor) or not out.requires_grad:
         return Outcome(tuple(None for _ in leaves), operators=used)
     return Outcome(torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True), operators=used)

@@ -331,10 +331,19 @@ class Measurement(NamedTuple):
 
 # Whether the student's code has returned anything to the running test, which may then stumble over what it got.
 _answered: ContextVar[bool] = ContextVar("answered", default=False)
-# Whether the running test's calls may not be made together with others', since they are clocked.
-alone: ContextVar[bool] = ContextVar("alone", default=False)
+# The `Call.company` of the running test's calls.
+company: ContextVar[str | None] = ContextVar("company", default="")
 # Where the running test's measurements go: a test that passes raises nothing that could carry them.
 _measured: ContextVar[list[Measurement] | None] = ContextVar("measured", default=None)
+
+
+@contextlib.contextmanager
+def _in_company(name: str | None) -> Iterator[None]:
+    token = company.set(name)
+    try:
+        yield
+    finally:
+        company.reset(token)
 
 
 def loop_free(
@@ -347,7 +356,10 @@ def loop_free(
     sizes = sorted(sizes)
     # An early call may import, compile or fill caches, which is no loop but looks like one. It is the greatest here, so
     # that all that this can do is to have the function measured again.
-    greatest, least = (function.work(*make(n), **kwargs) for n in (sizes[-1], sizes[0]))
+    with _in_company("greatest"):
+        greatest = function.work(*make(sizes[-1]), **kwargs)
+    with _in_company("least"):
+        least = function.work(*make(sizes[0]), **kwargs)
     works = [least, greatest]
     if all(done.intact for done in works) and not work.grows(works):
         sizes = [sizes[0], sizes[-1]]
@@ -380,11 +392,8 @@ def faster_than(
             times.append(time.perf_counter() - start)
         return min(times)
 
-    token = alone.set(True)
-    try:
+    with _in_company(None):  # which would be clocked as well
         ours, theirs = best(function), best(slow)
-    finally:
-        alone.reset(token)
     if ours * ratio > theirs:
         share = ours / theirs
         raise Failure(f"it takes {share:.2f} of the time of a plain loop, and should take at most {1 / ratio:.2f}")

@@ -19,7 +19,7 @@ from autograder.dialect import (
     StudentFunction,
     SuiteError,
     SuiteRun,
-    alone,
+    company,
     run_suite,
 )
 from autograder.jail.warden import Cell, CellDied, Warden
@@ -133,7 +133,7 @@ class JailedFunction(StudentFunction):
         self._make = make
 
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
-        return self._make(Call(self.name, mode, args, kwargs, upstream, self.forbidden))
+        return self._make(Call(self.name, mode, args, kwargs, upstream, self.forbidden, company.get()))
 
 
 class JailedStudent:
@@ -171,9 +171,10 @@ class JailedStudent:
 class JailedStudentInRounds(JailedStudent):
     """The same, for tests that run side by side. Whatever it cannot lay at one call's door is the end of the run.
 
-    Within a round a call can see the inputs of the others. That tells it nothing of right values, but it could do
-    another's forbidden work where that is not watched, or a measured call's before the measurement. So a round in
-    which anything forbidden happened counts for nothing, and measured calls have no part in rounds.
+    Calls that cross together can see each other's inputs. That tells them nothing of right values, but one could do
+    another's forbidden work, or a measured call's work where it is not measured or does not count. So a crossing in
+    which anything forbidden happened counts for nothing, and measured calls cross with measured ones alone, all of
+    which are at the greatest of their sizes or all at the least: what one of them does for another it is charged with.
     """
 
     def __init__(self, session: Session, forbidden: tuple[str, ...]) -> None:
@@ -187,7 +188,7 @@ class JailedStudentInRounds(JailedStudent):
     def _make(self, call: Call) -> Outcome:
         if not self._rounds.running():
             return super()._make(call)
-        if call.mode is not Mode.WORK and not alone.get():
+        if call.company is not None and (call.mode is Mode.WORK) == (call.company != ""):
             return self._rounds.ask(call)
         try:
             return super()._make(call)
@@ -200,7 +201,7 @@ class JailedStudentInRounds(JailedStudent):
         return Abandoned()
 
     def _answer(self, calls: Sequence[Call]) -> list[Outcome | StudentError]:
-        answers: list[Outcome | StudentError] = []
+        answers: dict[int, Outcome | StudentError] = {}
         for portion in _portions(calls):
             try:
                 outcomes, operators = self._session.cell().calls(portion)
@@ -208,23 +209,22 @@ class JailedStudentInRounds(JailedStudent):
                 raise self._abandoned() from None
             if matching(operators, self._forbidden):
                 raise Abandoned
-            answers += outcomes
-        errors = [answer for answer in answers if isinstance(answer, StudentError)]
-        if any(error.verdict is Verdict.MEMORY for error in errors):
+            answers |= zip(map(id, portion), outcomes, strict=True)
+        if any(isinstance(each, StudentError) and each.verdict is Verdict.MEMORY for each in answers.values()):
             raise Abandoned  # each call may have what all of them together may not
         return [
-            self._explained(call, answer) if isinstance(answer, StudentError) else answer
-            for call, answer in zip(calls, answers, strict=True)
+            self._explained(call, answer) if isinstance(answer := answers[id(call)], StudentError) else answer
+            for call in calls
         ]
 
 
 def _portions(calls: Sequence[Call]) -> Iterator[list[Call]]:
-    """The calls in their order, in portions whose tensors are no more than `ROUND_BYTES` together."""
+    """The calls in portions of one company each, whose tensors are no more than `ROUND_BYTES` together."""
     portion: list[Call] = []
     size = 0
-    for call in calls:
+    for call in sorted(calls, key=lambda call: call.company or ""):
         own = sum(a.nbytes for a in (*call.args, *call.kwargs.values()) if isinstance(a, torch.Tensor))
-        if portion and size + own > ROUND_BYTES:
+        if portion and (size + own > ROUND_BYTES or call.company != portion[0].company):
             yield portion
             portion, size = [], 0
         portion.append(call)

@@ -114,8 +114,11 @@ def _look_operators_up() -> None:
         simple_registry.singleton.find(name)
 
 
-def measure(call: Callable[[], Any]) -> Work:
-    """The work of ``call()``, which is run once; what it raises is passed on."""
+def measure(call: Callable[[], Any], noted: Counter[str] | None = None) -> Work:
+    """The work of ``call()``, which is run once; what it raises is passed on.
+
+    ``noted`` is given the counts of its operators, also of a call that raises.
+    """
     _look_operators_up()
     opcodes = 0
     entered = left = 0
@@ -147,6 +150,8 @@ def measure(call: Callable[[], Any]) -> Work:
         finally:
             intact = _gettrace() is enter and entered == left and not _switched
             _settrace(before)
+            if noted is not None:
+                noted.update(mode.counts())
     return Work(opcodes, mode.counts(), intact)
 
 
@@ -233,20 +238,19 @@ class _Tripwires:
 
         return note_and_pass_on
 
-    def noting(self, call: Callable[[], Any], back: bool) -> tuple[Any, Counter[str]]:
-        """Run ``call``; its value, and how often it used each operator with a wire and, if asked, autograd's engine."""
+    def noting(self, call: Callable[[], Any], back: bool, used: Counter[str]) -> Any:
+        """Run ``call``; count in ``used`` the operators with a wire that it uses and, if asked, autograd's engine."""
         if self._known != self._defined():
             self.lay(())
         runs = self._way_back.runs() if back else 0
-        used = self._used = Counter()
+        self._used = used
         try:
             with torch._C._IncludeDispatchKeyGuard(self._KEY):
-                value = call()
+                return call()
         finally:
             self._used = None
-        if back and (more := self._way_back.runs() - runs - 1):
-            used[BACKWARD] = more
-        return value, used
+            if back and (more := self._way_back.runs() - runs - 1):
+                used[BACKWARD] = more
 
 
 class _WayBack:
@@ -276,13 +280,23 @@ def prepare(patterns: tuple[str, ...]) -> None:
     _tripwires.lay(patterns)
 
 
-def operators(call: Callable[[], Any], patterns: tuple[str, ...]) -> tuple[Any, dict[str, int]]:
+def operators(
+    call: Callable[[], Any], patterns: tuple[str, ...], noted: Counter[str] | None = None
+) -> tuple[Any, dict[str, int]]:
     """Run ``call``; returns its value and the operators matching ``patterns`` that it dispatched, with their counts.
 
     Of an operator made of others only the outermost counts. ``autograd::backward`` is a run of autograd's engine.
+    ``noted`` is given the same counts, also of a call that raises.
     """
     if not patterns:
         return call(), {}
     prepare(patterns)
-    value, used = _tripwires.noting(call, back=_matches(BACKWARD, patterns))
-    return value, {name: used[name] for name in matching(used, patterns)}
+    found: Counter[str] = Counter()
+    used: dict[str, int] = {}
+    try:
+        value = _tripwires.noting(call, _matches(BACKWARD, patterns), found)
+    finally:
+        used = {name: found[name] for name in matching(found, patterns)}
+        if noted is not None:
+            noted.update(used)
+    return value, used

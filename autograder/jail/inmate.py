@@ -180,11 +180,12 @@ class Inmate:
         if not callable(function):
             return {"absent": True}
         args, kwargs, upstream = wire.decode(call["given"], tensors, self._handles.__getitem__)
-        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream, forbidden)
-        used.update(outcome.operators)
+        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream, forbidden, used)
         reply = {"value": wire.encode([outcome.value, list(outcome.arguments)], out, self._keep)}
         if outcome.work is not None:
-            reply["opcodes"], reply["intact"] = outcome.work.opcodes, outcome.work.intact
+            reply["work"] = {
+                "opcodes": outcome.work.opcodes, "operators": outcome.operators, "intact": outcome.work.intact
+            }  # fmt: skip
         return reply
 
     def _keep(self, value: Any) -> int:

@@ -193,16 +193,10 @@ class Cell:
 
     def call(self, call: Call) -> Outcome:
         """Make one call. Raises `StudentError` for the student's errors, and `CellDied`."""
-        self._seal()
-        watched = call.mode is Mode.WORK and not self._only_one
-        elsewhere = self._elsewhere() if watched else 0
         (outcome,), operators = self.calls([call])
-        if watched and self._elsewhere() - elsewhere > IDLE_NS:
-            raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
         if isinstance(outcome, StudentError):
             raise outcome
-        done = replace(outcome.work, operators=operators) if outcome.work is not None else None
-        return replace(outcome, operators=operators, work=done)
+        return replace(outcome, operators=operators)
 
     def calls(self, calls: Sequence[Call]) -> tuple[list[Outcome | StudentError], dict[str, int]]:
         """Make calls, one after another in the time of one: the outcome or the error of each, and all their operators.
@@ -210,11 +204,15 @@ class Cell:
         The operators are those of all the calls together. Raises `CellDied`, which does not say by which call.
         """
         self._seal()
+        measured = 0 if self._only_one else sum(call.mode is Mode.WORK for call in calls)
+        elsewhere = self._elsewhere() if measured else 0
         tensors: list[torch.Tensor] = []
         forbidden = list(dict.fromkeys(call.forbidden for call in calls))
         asked = [_order(call, forbidden.index(call.forbidden), tensors) for call in calls]
         request = {"do": "calls", "calls": asked, "forbidden": forbidden}
         reply, out = self._ask(request, tensors, self.limits.call_seconds)
+        if measured and self._elsewhere() - elsewhere > measured * IDLE_NS:
+            raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
         if "error" in reply:
             # The answer as a whole could not be sent; of several calls nobody knows whose fault that is.
             error = _student_error(reply["error"])
@@ -222,9 +220,7 @@ class Cell:
                 raise self._die(Verdict.ERROR, error.detail)
             return [error], {}
         try:
-            operators = {str(k): int(v) for k, v in reply["operators"].items()}
-            if len(operators) > 1000:
-                raise ValueError("more operators than there are")
+            operators = _counts(reply["operators"])
             answers = zip(calls, reply["replies"], strict=True)
             return [self._outcome(call, answer, out) for call, answer in answers], operators
         except (wire.WireError, KeyError, ValueError, TypeError, AttributeError) as error:
@@ -236,7 +232,10 @@ class Cell:
         if "error" in reply:
             return _student_error(reply["error"])
         value, after = wire.decode(reply["value"], out)
-        done = work.Work(int(reply["opcodes"]), {}, reply["intact"] is True) if call.mode is Mode.WORK else None
+        done = None
+        if call.mode is Mode.WORK:
+            told = reply["work"]
+            done = work.Work(int(told["opcodes"]), _counts(told["operators"]), told["intact"] is True)
         return Outcome(self._wrapped(value), tuple(self._wrapped(a) for a in after), work=done)
 
     def _wrapped(self, value: Any) -> Any:
@@ -436,6 +435,14 @@ def _order(call: Call, forbidden: int, tensors: list[torch.Tensor]) -> dict[str,
     args = [wire.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in call.args]
     given = wire.encode((args, dict(call.kwargs), call.upstream), tensors, _known_handle, strided=True)
     return {"function": call.function, "mode": call.mode, "given": given, "forbidden": forbidden}
+
+
+def _counts(told: dict[str, int]) -> dict[str, int]:
+    """How often each operator was used, as a cell tells it. Raises `ValueError` when there are more than there are."""
+    counts = {str(name): int(count) for name, count in told.items()}
+    if len(counts) > 1000:
+        raise ValueError("more operators than there are")
+    return counts
 
 
 def _known_handle(value: Any) -> int:

@@ -292,26 +292,26 @@ ATTACKS = [
          BY_RESOLVING + BUSY + "name = '__co' + 'de__'\nsetattr(loop, name, getattr(loop, name).replace(co_filename=work.__file__))\n",
          row=16, wanted=SEEN),
     loop("patched-measure", "work.measure is replaced by one that always says the same.",
-         BY_RESOLVING + BUSY + "import types\nwork.measure = lambda call: (call(), work.Work(7, {}, True))[1]\n", row=16, wanted=SEEN),
+         BY_RESOLVING + BUSY + "import types\nwork.measure = lambda call, noted=None: (call(), work.Work(7, {}, True))[1]\n", row=16, wanted=SEEN),
     loop("patched-work-record", "The record of the work is replaced by one that forgets.",
          BY_RESOLVING + BUSY + "kept = work.Work\nwork.Work = lambda opcodes, operators, intact: kept(7, {}, True)\n",
          row=16, wanted=SEEN),
     loop("patched-reply", "The count is altered in the answer itself.",
          "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-         "wire.pack = lambda header, tensors=(): kept({**header, **({'replies': [{**r, 'opcodes': 7} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, tensors)\n"
+         "wire.pack = lambda header, tensors=(): kept({**header, **({'replies': [{**r, 'work': {'opcodes': 7, 'operators': {}, 'intact': True}} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, tensors)\n"
          + BUSY, row=16, wanted=SEEN),
     loop("patched-perform", "calls.perform is replaced by one that counts nothing.",
          "import pkgutil\ncalls = pkgutil.resolve_name('autograder.' + 'calls')\nkept = calls.perform\n"
          "record = pkgutil.resolve_name('autograder.' + 'work').Work\n"
-         "def perform(function, mode, args, kwargs, upstream=None, forbidden=()):\n    if mode == 'work':\n"
+         "def perform(function, mode, args, kwargs, upstream=None, forbidden=(), noted=None):\n    if mode == 'work':\n"
          "        function(*args, **kwargs)\n        return calls.Outcome(work=record(7, {}, True))\n"
-         "    return kept(function, mode, args, kwargs, upstream, forbidden)\ncalls.perform = perform\n" + BUSY, row=16, wanted=SEEN),
+         "    return kept(function, mode, args, kwargs, upstream, forbidden, noted)\ncalls.perform = perform\n" + BUSY, row=16, wanted=SEEN),
     loop("profile-instead", "A profile function does the loop: what it runs is not traced.",
          BUSY + "import sys\nswitch = getattr(sys, 'set' + 'profile')\ncounted, size = loop, [0]\ndef hook(frame, event, arg):\n"
          "    n, size[0] = size[0], 0\n    counted(n)\ndef loop(n):\n    size[0] = n\n    switch(hook); abs(n); switch(None)\n",
          row=16, wanted=SEEN),
     loop("negative-counts", "Counts are sent that are negative, huge, not numbers.",
-         BY_RESOLVING + BUSY + "kept = work.Work\nwork.measure = lambda call: (call(), kept('many', {'aten::add': None}, True))[1]\n",
+         BY_RESOLVING + BUSY + "kept = work.Work\nwork.measure = lambda call, noted=None: (call(), kept('many', {'aten::add': None}, True))[1]\n",
          row=16, wanted=("tampered", "error", "loops", "forbidden"), beside=()),
     convolution("popped-mode", "The mode that sees operators is popped and pushed back.",
                 "import pkgutil\nd = pkgutil.resolve_name('torch.utils._python_' + 'dispatch')\n"
@@ -323,7 +323,7 @@ ATTACKS = [
                 "            return getattr(F, 'co' + 'nv2d')(*[a.as_subclass(torch.Tensor) if isinstance(a, Inner) else a for a in args])\n"
                 + BODY + "Inner.__torch_function__(None, (), (x.as_subclass(Inner), w, b, stride, padding, dilation))", row=16),
     convolution("forgotten-operators", "The mode's record of operators is emptied.",
-                BY_RESOLVING + "kept = work.operators\nwork.operators = lambda call, patterns: (kept(call, patterns)[0], {})\n"
+                BY_RESOLVING + "kept = work.operators\nwork.operators = lambda call, patterns, noted=None: (kept(call, patterns)[0], {})\n"
                 + BODY + "getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)", row=16),
     # --- 16: the same, past the reader of source
     unread("settrace-none", "sys.settrace(None), where no reader sees it.",
@@ -337,10 +337,10 @@ ATTACKS = [
            "name, where = '__co' + 'de__', reach(find('autograder.work'), '__fi~le__')\n"
            "setattr(counted, name, getattr(counted, name).replace(co_filename=where))\ndef loop(n): counted(n)\n"),
     unread("patched-measure", "work.measure is replaced, where no reader sees it.",
-           "work = find('autograder.work')\nkept = work.Work\nsetattr(work, 'measure', lambda call: (call(), kept(7, {}, True))[1])\n"),
+           "work = find('autograder.work')\nkept = work.Work\nsetattr(work, 'measure', lambda call, noted=None: (call(), kept(7, {}, True))[1])\n"),
     unread("patched-reply", "The count is altered in the answer, where no reader sees it.",
            "wire = find('autograder.jail.wire')\nkept = wire.pack\n"
-           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'replies': [{**r, 'opcodes': 7} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, *a))\n"),
+           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'replies': [{**r, 'work': {'opcodes': 7, 'operators': {}, 'intact': True}} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, *a))\n"),
     unread("profile-instead", "A profile function does the loop, where no reader sees it.",
            "size = [0]\ndef hook(frame, event, arg):\n    n, size[0] = size[0], 0\n    counted(n)\n"
            "def loop(n):\n    size[0] = n\n    setprofile(hook); abs(n); setprofile(None)\n"),
