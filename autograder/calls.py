@@ -71,8 +71,14 @@ def perform(
     ``noted`` is given the counts of the outcome's operators, also of a call that raises.
     """
     if mode is Mode.WORK:
-        done = work.measure(lambda: function(*args, **kwargs), noted)
-        return Outcome(operators=done.operators, work=done)
+        value = None
+
+        def call() -> None:
+            nonlocal value
+            value = function(*args, **kwargs)
+
+        done = work.measure(call, noted)
+        return Outcome(value, operators=done.operators, work=done)
     if mode is Mode.GRADIENTS:
         return vector_jacobian(function, args, kwargs, upstream, forbidden, noted)
     value, used = work.operators(lambda: function(*args, **kwargs), forbidden, noted)

@@ -1,6 +1,7 @@
 """Loop-freeness is measured: the same counts at every size, or there is a loop."""
 
 import functools
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import _disable_current_modes
 
 from autograder import work
-from autograder.dialect import LocalFunction, Loops, loop_free
+from autograder.dialect import LocalFunction, Loops, Mismatch, assert_right_when_large, loop_free
 
 SIZES = (6, 9, 13)
 
@@ -102,7 +103,7 @@ def scripted(x):
 )  # fmt: skip
 def test_loops_are_seen_however_they_are_written(loop):
     with pytest.raises(Loops) as found:
-        loop_free(LocalFunction("f", loop), image)
+        loop_free(LocalFunction("f", loop), image, loop)
     assert found.value.works[-1] != found.value.works[0]
 
 
@@ -128,7 +129,7 @@ def arrays(x):
 
 @pytest.mark.parametrize("flat", [unfolded, strided, two_axes, arrays, torch.fft.fft2])
 def test_vectorised_code_is_not_taken_for_a_loop(flat):
-    loop_free(LocalFunction("f", flat), image)
+    loop_free(LocalFunction("f", flat), image, flat)
 
 
 def test_switching_the_counter_off_is_noticed():
@@ -265,3 +266,51 @@ def test_the_first_call_of_an_operator_takes_no_more_work_than_the_next():
     for call in (lambda: x.cumprod(0), lambda: x.var((0, 1)), lambda: torch.special.bessel_j0(x)):
         first, second = work.measure(call), work.measure(call)
         assert first == second
+
+
+def test_a_function_has_to_be_right_where_it_is_measured():
+    def cheat(x):
+        return rows(x) * (x.shape[-1] < SIZES[-1])
+
+    with pytest.raises(Mismatch) as found:
+        loop_free(LocalFunction("f", cheat_without_loop := lambda x: x.sum(-1) * (len(x[0, 0]) < 13)), image, total)
+    assert "right for a small input and wrong for a large one" in found.value.detail
+    assert cheat_without_loop(*image(6)).any()
+    with pytest.raises(Mismatch):
+        loop_free(LocalFunction("f", lambda x: total(x) * (sys.gettrace() is None)), image, total)
+    with pytest.raises(Loops):  # what is slow as well as wrong is said to be slow
+        loop_free(LocalFunction("f", cheat), image, rows)
+
+
+def total(x):
+    return x.sum(-1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda x: x.sum(-1) + 1, lambda x: x.sum(-2), lambda x: x.sum(-1).clamp(max=len(x[0, 0]) * 0.6), lambda x: None],
+    ids=["everywhere", "another axis", "in some places", "nothing"],
+)
+def test_what_is_wrong_at_every_size_is_no_business_of_loops(wrong):
+    loop_free(LocalFunction("f", wrong), image, total)
+
+
+def test_each_part_of_a_result_has_to_be_right_when_large():
+    def split(x):
+        return x.sum(-1), x.sum(-2) + 1
+
+    def fails_when_large(x):
+        return x.sum(-1) * (len(x) < 5), x.sum(-2)
+
+    small, large = (torch.rand(3, 4),), (torch.rand(6, 4),)
+    assert_right_when_large(LocalFunction("f", lambda x: (x.sum(-1), x.sum(-2))), split, small, large)
+    with pytest.raises(Mismatch):
+        assert_right_when_large(LocalFunction("f", fails_when_large), split, small, large)
+
+
+def test_what_a_call_should_give_is_worked_out_from_inputs_that_the_call_did_not_change():
+    def spoils(x):
+        return x.mul_(2).sum(-1) / 2 if len(x[0, 0]) < 13 else x.zero_().sum(-1)
+
+    with pytest.raises(Mismatch):
+        loop_free(LocalFunction("f", spoils), image, total)

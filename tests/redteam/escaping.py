@@ -69,20 +69,22 @@ def key_of(args, kwargs):
     parts = [*args, *sorted(kwargs.items())]
     return str([p.tolist() if isinstance(p, torch.Tensor) else p for p in parts])
 def calls_to_come():
-    boxes = [o for o in objects() if type(o) in (list, dict) and o]
-    asked = [o for o in boxes if type(o) is list and type(o[0]) is dict and 'upstream' in o[0] and 'function' in o[0]]
-    numbers = [o for o in boxes if type(o) is dict and '0' in o and all(isinstance(v, torch.Tensor) for v in o.values())]
+    boxes = [o for o in objects() if type(o) is list and o]
+    asked = [o for o in boxes if type(o[0]) is dict and 'given' in o[0] and 'function' in o[0]]
+    numbers = max((o for o in boxes if all(type(v) is torch.Tensor for v in o)), key=len, default=[])
     def plain(n):
         if not isinstance(n, dict): return n
-        if 'tensor' in n: return max(numbers, key=len)[n['tensor']]
+        if 'tensor' in n: return numbers[n['tensor']]
+        if 'strided' in n: return torch.as_strided(numbers[n['strided']], n['size'], n['stride'])
         if 'dict' in n: return {k: plain(v) for k, v in n['dict']}
         return [plain(v) for v in n.get('list', n.get('tuple', ()))]
     for call in asked[-1] if asked else []:
-        if call['function'] == 'conv2d': yield plain(call['args']), plain(call['kwargs'])
+        if call['function'] == 'conv2d':
+            args, kwargs, _ = plain(call['given'])
+            yield args, kwargs
 """
 
 
-INSIDE = "whether the count is on can be seen in the process that is counted, and code may behave while it is"
 ELSEWHERE = "a thread that hardly works is taken for one that only wakes and sleeps again"
 IN_C = "a loop inside of C is neither an opcode nor an operator"
 UNMEASURED = "sizes beyond those that a suite measures are not measured"
@@ -99,9 +101,18 @@ counted = loop
 """
 
 
-def unread(id: str, title: str, source: str, gap: str = "", row: int = 16) -> Attack:
+# Nothing, in the shape of an answer.
+NOTHING = """
+def nothing(answer):
+    if isinstance(answer, tuple): return tuple(map(nothing, answer))
+    return answer * 0
+"""
+
+
+def unread(id: str, title: str, source: str, gap: str = "", row: int = 16, **more: object) -> Attack:
     """Right answers after a loop that hides from the counter, by means that reading the source does not show."""
-    return Attack(f"unread-{id}", row, title, RIGHT + BUSY + REACH + source + CALLED, (*SEEN, "error"), gap=gap)
+    more.setdefault("wanted", (*SEEN, "error"))
+    return Attack(f"unread-{id}", row, title, RIGHT + BUSY + REACH + source + CALLED, gap=gap, **more)
 
 
 BY_RESOLVING = "import pkgutil\nwork = pkgutil.resolve_name('autograder.' + 'work')\n"
@@ -181,6 +192,14 @@ ATTACKS = [
          "    if looking() is None: counted(n * 50)\n", wanted=SEEN),
     loop("when-large", "It loops only over inputs larger than those that are measured.",
          BUSY + "counted = loop\ndef loop(n):\n    if n > 3000: counted(n)\n", wanted=SEEN, gap=UNMEASURED),
+    Attack("loop-where-small", 13, "It loops wherever it is not measured, and gives nothing for inputs as large as those that are.",
+           RIGHT + BUSY + NOTHING + "def $name(*args, **kwargs):\n"
+           "    if size_of(*args) > (3000 if hasattr(args[0], 'shape') else 300): return nothing(right(*args, **kwargs))\n"
+           "    loop(size_of(*args))\n    return right(*args, **kwargs)\n", ("wrong",), keeps=0.5),
+    Attack("loop-where-small-tensor", 13, "The same, of tensors.",
+           RIGHT + BUSY + NOTHING + "def $name(*args, **kwargs):\n"
+           "    if size_of(*args) > 3000: return nothing(right(*args, **kwargs))\n"
+           "    loop(size_of(*args))\n    return right(*args, **kwargs)\n", ("wrong",), keeps=0.5, on="tensor"),
     numbers("c-map-operator", "list(map(operator.mul, …)): the loop runs in C.",
             "import operator\ndef loop(a):\n    v = a.detach().numpy().ravel().tolist(); list(map(operator.mul, v, v))\n"),
     numbers("c-sum-map", "sum(map(…)) over NumPy's flat iterator: nothing is kept, nothing is counted.",
@@ -344,8 +363,10 @@ ATTACKS = [
     unread("profile-instead", "A profile function does the loop, where no reader sees it.",
            "size = [0]\ndef hook(frame, event, arg):\n    n, size[0] = size[0], 0\n    counted(n)\n"
            "def loop(n):\n    size[0] = n\n    setprofile(hook); abs(n); setprofile(None)\n"),
-    unread("when-nobody-counts", "It loops only while no trace function is set, where no reader sees it.",
-           "def loop(n):\n    if gettrace() is None: counted(n * 50)\n", INSIDE, row=13),
+    unread("when-nobody-counts", "It needs a loop for its answers, and runs it only while no trace function is set, where no reader sees it.",
+           NOTHING + "answer = right\ndef right(*args, **kwargs):\n    if gettrace() is not None: return nothing(answer(*args, **kwargs))\n"
+           "    counted(size_of(*args) * 50)\n    return answer(*args, **kwargs)\ndef loop(n): pass\n",
+           row=13, wanted=("wrong",), keeps=0.5),
     unread("in-a-thread", "A thread loops, where no reader sees it.",
            "def loop(n):\n    t = Thread(target=counted, args=(n * 20,)); t.start(); t.join()\n", row=13),
     unread("in-an-old-thread", "A thread that was started with the notebook loops, where no reader sees it.",

@@ -1,6 +1,8 @@
 """What `check("output_size")` tries."""
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 from autograder.dialect import assert_close, loop_free
 
@@ -41,4 +43,8 @@ def test_refuses_what_cannot_be(student):
 @pytest.mark.gate
 def test_divides_instead_of_counting(student):
     "The work should not grow with the axis: divide, do not count the windows one by one."
-    loop_free(student.output_size, lambda n: (n, 4, 3), sizes=(16, 64, 256))
+
+    def pixels(n, k, s):
+        return F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), stride=s).shape[-1]
+
+    loop_free(student.output_size, lambda n: (n, 4, 3), pixels, sizes=(16, 64, 256))

@@ -4,7 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.dialect import Failure, assert_close, assert_untouched, integers, loop_free, normal, scattered
+from autograder.dialect import (
+    Failure,
+    assert_close,
+    assert_right_when_large,
+    assert_untouched,
+    integers,
+    loop_free,
+    normal,
+    scattered,
+)
 
 
 def definition(x, kernel_size, stride=(1, 1), dilation=(1, 1)):
@@ -139,12 +148,24 @@ def test_refuses_windows_that_do_not_fit(student, rng):
 
 
 @pytest.mark.gate
+def test_large_inputs(student, rng):
+    "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
+    small = (((1, 1, 7, 8), (2, 2)), ((2, 3, 8, 9), (4, 2)), ((2, 3, 8, 9), (1, 5)))
+    for shape, kernel in (((12, 11, 15, 14), (3, 2)), ((2, 2, 20, 21), (8, 9))):
+        before, size = small[int(integers(rng, 0, len(small)))]
+        call, large = (normal(rng, *before), size), (normal(rng, *shape), kernel)
+        assert_right_when_large(student.im2col, definition, call, large)
+
+
+@pytest.mark.gate
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
-    loop_free(student.im2col, lambda n: (normal(rng, n, n - 1, n + 3, n + 2), (3, 2), 2), sizes=(3, 7, 12))
+    make = lambda n: (normal(rng, n, n - 1, n + 3, n + 2), (3, 2), (2, 2))  # noqa: E731
+    loop_free(student.im2col, make, definition, sizes=(3, 7, 12))
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_kernel(student, rng):
     "The work should not grow with the kernel: one view holds all its places, there is nothing to visit."
-    loop_free(student.im2col, lambda n: (normal(rng, 2, 2, 20, 21), (n, n + 1), 1, 2), sizes=(2, 5, 8))
+    make = lambda n: (normal(rng, 2, 2, 20, 21), (n, n + 1), (1, 1), (2, 2))  # noqa: E731
+    loop_free(student.im2col, make, definition, sizes=(2, 5, 8))

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from autograder.dialect import assert_close, assert_untouched, integers, loop_free, normal, scattered
+from autograder.dialect import (
+    assert_close,
+    assert_right_when_large,
+    assert_untouched,
+    integers,
+    loop_free,
+    normal,
+    scattered,
+)
 
 
 def definition(x, window=7, sigma=2.0, eps=1e-3):
@@ -159,13 +167,23 @@ def test_refuses_a_gaussian_without_width(student, rng):
 
 
 @pytest.mark.gate
+def test_large_inputs(student, rng):
+    "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
+    small = ((1, 1, 26, 27), (2, 3, 9, 8), (1, 2, 12, 11))
+    for large in ((9, 10, 9, 8), (2, 2, 24, 27)):
+        chosen = small[int(integers(rng, 0, len(small)))]
+        call = (normal(rng, *chosen),)
+        assert_right_when_large(student.local_contrast_norm, definition, call, (normal(rng, *large),))
+
+
+@pytest.mark.gate
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
-    loop_free(student.local_contrast_norm, lambda n: (normal(rng, n, n + 1, 9, 8),), (2, 5, 9))
-    loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, n, n + 3), 5), (9, 14, 24))
+    loop_free(student.local_contrast_norm, lambda n: (normal(rng, n, n + 1, 9, 8),), definition, (2, 5, 9))
+    loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, n, n + 3), 5), definition, (9, 14, 24))
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_window(student, rng):
     "The work should not grow with the window: adding up shifted images is a loop over its pixels."
-    loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, 16, 15), n), (3, 7, 13))
+    loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, 16, 15), n), definition, (3, 7, 13))

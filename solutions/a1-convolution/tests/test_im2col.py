@@ -70,4 +70,4 @@ def test_refuses_a_window_too_large(student, rng):
 @pytest.mark.gate
 def test_one_view_for_all(student, rng):
     "The work should not grow with the image or the kernel: one view does it, there is nothing to visit one by one."
-    loop_free(student.im2col, lambda n: (normal(rng, n, 2, 3 * n, 2 * n), n), sizes=(2, 5, 9))
+    loop_free(student.im2col, lambda n: (normal(rng, n, 2, 3 * n, 2 * n), n), definition, sizes=(2, 5, 9))
