@@ -400,16 +400,20 @@ def _copies(args: tuple[Any, ...]) -> list[Any]:
 
 
 def assert_right_when_large(
-    function: StudentFunction, expected: Callable[..., Any], small: tuple[Any, ...], large: tuple[Any, ...]
+    function: StudentFunction, expected: Callable[..., Any], small: tuple[Any, ...], *large: tuple[Any, ...]
 ) -> None:
-    """Check that what ``function(*small)`` has right ``function(*large)`` has right as well. Raises `Mismatch`.
+    """Check that what a call with the arguments ``small`` has right each of the ``large`` has right as well.
 
     Right is what ``expected`` gives, for each part of a list or tuple by itself: half of its entries, to a thousandth
     of the largest. So a function that is wrong for another reason than the size of its inputs is left to other tests.
+    Raises `Mismatch`.
     """
-    rights = [expected(*_copies(call)) for call in (small, large)]
-    values = [function(*call) for call in (small, large)]
-    _require_right_when_large(*map(_mismatches, values, rights))
+    before = None
+    for call in (small, *large):
+        right = expected(*_copies(call))
+        found = list(_mismatches(function(*call), right))
+        _require_right_when_large(before or found, found)
+        before = before or found
 
 
 def _require_right_when_large(small: Iterable[Mismatch | None], large: Iterable[Mismatch | None]) -> None:

@@ -174,9 +174,9 @@ def test_large_inputs(student, rng):
     "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
     make = lambda images, weights: (normal(rng, *images), normal(rng, *weights))  # noqa: E731
     small = (((2, 5, 6, 7), (3, 5, 3, 2)), ((2, 2, 5, 7), (3, 2, 2, 2)), ((1, 2, 8, 8), (2, 2, 4, 4)))
-    for large in (((9, 3, 7, 6), (4, 3, 3, 2)), ((2, 9, 24, 27), (10, 9, 7, 8))):
-        chosen = small[int(integers(rng, 0, len(small)))]
-        assert_right_when_large(student.conv2d, expected, make(*chosen), make(*large))
+    large = (((7, 3, 7, 6), (4, 3, 3, 2)), ((2, 7, 7, 6), (8, 7, 3, 2)), ((2, 2, 24, 27), (3, 2, 5, 6)))
+    chosen = small[int(integers(rng, 0, len(small)))]
+    assert_right_when_large(student.conv2d, expected, make(*chosen), *(make(*each) for each in large))
 
 
 @pytest.mark.gate
@@ -184,8 +184,8 @@ def test_no_loop_over_images_or_channels(student, rng):
     "The work should not grow with images or channels: look for a loop over one of them, also a hidden one."
     images = lambda n: (normal(rng, n, 3, 7, 6), normal(rng, 4, 3, 3, 2), normal(rng, 4))  # noqa: E731
     channels = lambda n: (normal(rng, 2, n, 7, 6), normal(rng, n + 1, n, 3, 2))  # noqa: E731
-    loop_free(student.conv2d, images, expected, (2, 5, 9))
-    loop_free(student.conv2d, channels, expected, (2, 5, 9), stride=2)
+    loop_free(student.conv2d, images, expected, (2, 4, 7))
+    loop_free(student.conv2d, channels, expected, (2, 4, 7), stride=2)
 
 
 @pytest.mark.gate
@@ -200,4 +200,4 @@ def test_no_loop_over_the_image(student, rng):
 def test_no_loop_over_the_kernel(student, rng):
     "The work should not grow with the kernel: adding up shifted images is a loop over its weights."
     x = normal(rng, 2, 2, 19, 20)
-    loop_free(student.conv2d, lambda n: (x, normal(rng, 3, 2, n, n + 1)), expected, (2, 4, 7), dilation=(1, 2))
+    loop_free(student.conv2d, lambda n: (x, normal(rng, 3, 2, n, n + 1)), expected, (2, 3, 5), dilation=(1, 2))
