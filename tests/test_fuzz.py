@@ -167,7 +167,8 @@ def change_a_grade_id(draw, tree, spliced):
 
 
 def drop_all_ids(draw, tree, spliced):
-    for cell in tree.get("cells") or []:
+    cells = tree.get("cells")
+    for cell in cells if isinstance(cells, list) else []:
         if isinstance(cell, dict):
             cell["id"] = draw.choice(("same", "", "ü ü", 1, "x" * 99)) if draw.random() < 0.5 else cell.pop("id", None)
 
