@@ -222,6 +222,11 @@ def integers(rng: torch.Generator, low: int, high: int, *shape: int, dtype: torc
     return torch.randint(low, high, shape, generator=rng).to(dtype)
 
 
+def one_of(rng: torch.Generator, choices: Sequence[Any]) -> Any:
+    """One of ``choices``, all as likely."""
+    return choices[int(integers(rng, 0, len(choices)))]
+
+
 def scattered(x: torch.Tensor) -> torch.Tensor:
     """A tensor equal to ``x`` whose memory is not contiguous, as slices and transposes of larger tensors are."""
     wide = torch.empty(*x.shape[:-1], 2 * x.shape[-1] + 1, dtype=x.dtype).fill_(0)
@@ -319,7 +324,7 @@ def _kind(value: Any) -> str:
 
 def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> None:
     """Call ``function`` and check that its tensor arguments are afterwards what they were before."""
-    kept = [a.clone() if isinstance(a, torch.Tensor) else a for a in args]
+    kept = _copies(args)
     after = function.echo(*args, **kwargs).arguments
     for before, now in zip(kept, after, strict=True):
         if isinstance(before, torch.Tensor) and not torch.equal(before, now):
@@ -365,7 +370,7 @@ def loop_free(
     """
     sizes = sorted(sizes)
     small, large = make(sizes[0]), make(sizes[-1])
-    right_when_large = expected(*_copies(large), **kwargs)
+    kept = _copies(large)
     # An early call may import, compile or fill caches, which is no loop but looks like one. It is the greatest here, so
     # that all that this can do is to have the function measured again.
     with _in_company("greatest"):
@@ -386,7 +391,7 @@ def loop_free(
         raise StudentError("Tampered", "the call switched the counting of its work off", verdict=Verdict.TAMPERED)
     if work.grows(works):
         raise Loops(sizes, works)
-    wrong_when_large = list(_mismatches(greatest.value, right_when_large))
+    wrong_when_large = list(_mismatches(greatest.value, expected(*kept, **kwargs)))
     if any(wrong_when_large):
         # Not what it gave when it was measured: it may know that it is, and give nothing right then.
         small = make(sizes[0])

@@ -150,9 +150,10 @@ def measure(call: Callable[[], Any], noted: Counter[str] | None = None) -> Work:
         finally:
             intact = _gettrace() is enter and entered == left and not _switched
             _settrace(before)
+            counts = mode.counts()
             if noted is not None:
-                noted.update(mode.counts())
-    return Work(opcodes, mode.counts(), intact)
+                noted.update(counts)
+    return Work(opcodes, counts, intact)
 
 
 def grows(works: Sequence[Work]) -> bool:
@@ -292,7 +293,6 @@ def operators(
         return call(), {}
     prepare(patterns)
     found: Counter[str] = Counter()
-    used: dict[str, int] = {}
     try:
         value = _tripwires.noting(call, _matches(BACKWARD, patterns), found)
     finally:

@@ -117,9 +117,13 @@ def any_place(draw, tree):
     return draw.choice(found) if found else (tree, "cells")
 
 
-def any_cell(draw, tree):
+def cells_of(tree):
     cells = tree.get("cells") if isinstance(tree, dict) else None
-    cells = [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+
+
+def any_cell(draw, tree):
+    cells = cells_of(tree)
     return draw.choice(cells) if cells else {}
 
 
@@ -167,10 +171,8 @@ def change_a_grade_id(draw, tree, spliced):
 
 
 def drop_all_ids(draw, tree, spliced):
-    cells = tree.get("cells")
-    for cell in cells if isinstance(cells, list) else []:
-        if isinstance(cell, dict):
-            cell["id"] = draw.choice(("same", "", "ü ü", 1, "x" * 99)) if draw.random() < 0.5 else cell.pop("id", None)
+    for cell in cells_of(tree):
+        cell["id"] = draw.choice(("same", "", "ü ü", 1, "x" * 99)) if draw.random() < 0.5 else cell.pop("id", None)
 
 
 def shuffle_cells(draw, tree, spliced):

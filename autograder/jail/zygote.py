@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import io
 import json
 import os
 import random
@@ -95,23 +96,15 @@ def _touch_operators() -> None:
 
     for mode in (calls.Mode.VALUE, calls.Mode.WORK):
         outcome = calls.perform(layer, mode, (torch.ones(1, 2, 5, 4),), {})
-    wire.unpack(*_parts(wire.pack(*_frame(outcome.value))))
+    tensors: list[torch.Tensor] = []
+    stream = io.BytesIO(wire.pack({"value": wire.encode(outcome.value, tensors)}, tensors))
+    wire.read_frame(lambda count: bytearray(stream.read(count)))
     torch.stack([torch.arange(6.0), torch.ones(6)]).double().max(1)
     calls.perform(layer, calls.Mode.GRADIENTS, (torch.ones(1, 2, 5, 4),), {}, torch.ones(1, 2))
     x = torch.ones(3, requires_grad=True)
     torch.autograd.grad(x * 2, x, torch.ones(3))  # the first time it imports for as long as a submission takes
     if len(os.listdir("/proc/self/task")) != 1:
         raise RuntimeError("an operator started a thread, and an inmate could not use it")
-
-
-def _frame(value: Any) -> tuple[dict[str, Any], list[Any]]:
-    tensors: list[Any] = []
-    return {"value": wire.encode(value, tensors)}, tensors
-
-
-def _parts(frame: bytes) -> tuple[bytes, bytearray]:
-    text, _ = wire.lengths(frame[: wire.PREFIX.size])
-    return frame[wire.PREFIX.size :][:text], bytearray(frame[wire.PREFIX.size + text :])
 
 
 def main() -> None:
