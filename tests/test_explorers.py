@@ -12,8 +12,10 @@ from torch import nn
 
 from pixelwise import arithmetic, explorers, zoo
 from pixelwise.arithmetic import Conv, output_shape, receptive_field
-from pixelwise.explorers import BudgetExplorer, ConvolutionStepper, ReceptiveFieldExplorer, budget, host, measured
-from pixelwise.explorers.receptive_field import contributions
+from pixelwise.explorers import budget, host, measured
+from pixelwise.explorers.budget import BudgetExplorer
+from pixelwise.explorers.convolution_stepper import ConvolutionStepper
+from pixelwise.explorers.receptive_field import ReceptiveFieldExplorer, contributions
 from pixelwise.tracing import trace
 
 EXPLORERS = Path(explorers.__file__).parent

@@ -1,5 +1,6 @@
 """Tracing against PyTorch: shapes, parameters, costs, and fields measured by gradients of random networks."""
 
+import io
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from pixelwise.arithmetic import Branches, Conv, Layer, MisalignedBranches, Pad,
 from pixelwise.tracing import Untraceable, trace
 
 quick = settings(max_examples=40, deadline=None)
+SHAPE = (2, 200, 210)  # larger than the field of any stack drawn here: every layer of it has an input that it fits
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -155,25 +157,24 @@ def nameless(layers):
 @given(stacks())
 @quick
 def test_a_network_built_from_a_stack_is_traced_back_to_it(layers):
-    shape = (2, 60, 70)
     network = module(layers, 2)
-    traced = trace(network, shape)
+    traced = trace(network, SHAPE)
     field = arithmetic.receptive_field(layers)
     assert nameless(traced.layers) == nameless(layers)
     assert traced.receptive_field == field
     norms = sum(weights.numel() for part in network.modules() if isinstance(part, nn.BatchNorm2d)
                 for weights in part.parameters())  # fmt: skip
     assert traced.parameters == arithmetic.parameters(layers, 2) + norms
-    assert traced.macs == arithmetic.macs(layers, shape)
-    made = network.eval()(torch.zeros(1, *shape)).shape[1:]
-    assert traced.row("").output_shape == made == arithmetic.output_shape(layers, shape)
+    assert traced.macs == arithmetic.macs(layers, SHAPE)
+    made = network.eval()(torch.zeros(1, *SHAPE)).shape[1:]
+    assert traced.row("").output_shape == made == arithmetic.output_shape(layers, SHAPE)
 
 
 @given(stacks(), st.data())
 @quick
 def test_the_traced_field_is_the_box_of_pixels_with_a_gradient(layers, data):
     network = module(layers, 2).double().eval()
-    field = trace(network, (2, 99, 99)).receptive_field
+    field = trace(network, SHAPE).receptive_field
     for weights in network.parameters():
         nn.init.constant_(weights, 0.5)  # positive: no two paths cancel, no ReLU is off
     # Far from the border: there a crop takes pixels that the padding behind it does not give back.
@@ -198,7 +199,7 @@ def test_a_pool_that_rounds_up_makes_as_many_units_as_in_torch(n, kernel, stride
     pool = nn.MaxPool2d(kernel, stride, padding, ceil_mode=True)
     layer = Pool(kernel, stride, padding, ceil=True)
     assert layer.output_size(n, 0) == pool(torch.zeros(1, 1, n, n)).shape[2]
-    assert nameless(trace(pool, (1, n, n)).layers or (layer,)) == (layer,)
+    assert nameless(trace(pool, (1, n, n)).layers) == (layer,)
 
 
 # What a field may pass through ---------------------------------------------------------------------------------------
@@ -373,7 +374,7 @@ def test_a_module_with_values_on_the_cpu_and_one_without_give_the_same_trace_and
     assert trace(network, (3, 8, 8)) == trace(empty, (3, 8, 8))
     assert [part.training for part in network] == [True, True, False]
     assert all((before[key] == values).all() for key, values in network.state_dict().items())
-    assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
+    torch.save(network, io.BytesIO())  # a network with the hooks of a trace could not be pickled
 
 
 @pytest.mark.parametrize(

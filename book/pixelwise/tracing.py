@@ -159,10 +159,10 @@ class _View:
 
     def at(self, axes: Iterable[int | None]) -> "_View":
         axes = tuple(axes)
-        return EVERYWHERE if None in axes else replace(self, axes=axes)
+        return NO_WINDOW if None in axes else replace(self, axes=axes)
 
 
-EVERYWHERE = _View(None)
+NO_WINDOW = _View(None)
 
 
 @dataclass
@@ -185,10 +185,10 @@ class _Tracer(TorchDispatchMode):
         super().__init__()
         self.rows: list[Row] = []
         self.containers: list[Row] = []
-        self.last_map = EVERYWHERE
+        self.last_map = NO_WINDOW
         self.running: list[_Running] = []
         self.unused = {id(weights): weights.numel() for weights in learned}
-        self.views = {id(x): _View(ReceptiveField())} if x.ndim == 4 else {id(x): EVERYWHERE}
+        self.views = {id(x): _View(ReceptiveField())} if x.ndim == 4 else {id(x): NO_WINDOW}
         self.kept: list[object] = []  # as long as a tensor lives, no other has its id
 
     # Modules
@@ -213,9 +213,9 @@ class _Tracer(TorchDispatchMode):
             return
         self.keep_places(done, given, made)
         tokens = made.ndim == 3 and math.prod(made.shape[2:]) > 1
-        if tokens and self.views.get(id(made), EVERYWHERE) is EVERYWHERE:
-            self.last_map = EVERYWHERE
-        view = self.views.get(id(made), EVERYWHERE)
+        if tokens and self.views.get(id(made), NO_WINDOW) is NO_WINDOW:
+            self.last_map = NO_WINDOW
+        view = self.views.get(id(made), NO_WINDOW)
         row = Row(
             done.name,
             type(done.module).__name__,
@@ -280,13 +280,13 @@ class _Tracer(TorchDispatchMode):
         view = None
         if seeing and name not in _SHAPED_LIKE:
             blurred = any(view.field is None for _, view in seeing)
-            view = EVERYWHERE if blurred else self.follow(name, pointwise, given, outputs, seeing)
+            view = NO_WINDOW if blurred else self.follow(name, pointwise, given, outputs, seeing)
         for output in outputs:
             self.kept.append(output)
             if view is not None:
                 self.see(output, view)
                 if func._schema.is_mutable and output._base is not None:  # written into a part of another tensor
-                    self.see(output._base, EVERYWHERE)
+                    self.see(output._base, NO_WINDOW)
         return made
 
     def follow(
@@ -297,7 +297,7 @@ class _Tracer(TorchDispatchMode):
         outputs: list[Tensor],
         seeing: list[tuple[Tensor, _View]],
     ) -> _View:
-        """Return what the output of an operator sees, or EVERYWHERE where no window describes it."""
+        """Return what the output of an operator sees, or NO_WINDOW where no window describes it."""
         x, view = seeing[0]
         made = outputs[0]
         height_and_width = view.axes == (x.ndim - 2, x.ndim - 1)
@@ -305,9 +305,9 @@ class _Tracer(TorchDispatchMode):
             return self.meet([self.broadcast(*pair, made) for pair in seeing], "add")
         if name == "cat":
             beside = given["dim"] % x.ndim not in view.axes and len(seeing) == len(given["tensors"])
-            return self.meet([view for _, view in seeing], "concatenate") if beside else EVERYWHERE
+            return self.meet([view for _, view in seeing], "concatenate") if beside else NO_WINDOW
         if len(seeing) > 1:
-            return EVERYWHERE
+            return NO_WINDOW
         match name:
             case "convolution" if height_and_width and x is given["input"] and not given["transposed"]:
                 return view.through(
@@ -351,20 +351,20 @@ class _Tracer(TorchDispatchMode):
             case "select" | "squeeze" | "mean" | "sum" | "amax" | "amin" | "var" | "std" | "max" | "min":
                 return self.reduced(view, x, given)
             case "split" | "split_with_sizes" | "index_select" | "_softmax" | "_safe_softmax" | "_log_softmax":
-                return EVERYWHERE if given["dim"] % x.ndim in view.axes else view
+                return NO_WINDOW if given["dim"] % x.ndim in view.axes else view
             case "index":
                 kept = [choice is None for choice in given["indices"]] + [True] * x.ndim
-                return view if all(kept[axis] for axis in view.axes) and made.ndim == x.ndim else EVERYWHERE
+                return view if all(kept[axis] for axis in view.axes) and made.ndim == x.ndim else NO_WINDOW
             case "native_layer_norm":
-                return view if max(view.axes) < x.ndim - len(given["normalized_shape"]) else EVERYWHERE
+                return view if max(view.axes) < x.ndim - len(given["normalized_shape"]) else NO_WINDOW
             case "roll":
-                return EVERYWHERE if {axis % x.ndim for axis in given["dims"]} & {*view.axes} else view
-        return EVERYWHERE
+                return NO_WINDOW if {axis % x.ndim for axis in given["dims"]} & {*view.axes} else view
+        return NO_WINDOW
 
     def meet(self, views: list[_View], merge: str) -> _View:
         """Return what is seen where branches meet: the union, described as branches from their last common map on."""
-        if EVERYWHERE in views or len({view.axes for view in views}) > 1:
-            return EVERYWHERE
+        if NO_WINDOW in views or len({view.axes for view in views}) > 1:
+            return NO_WINDOW
         stacks = [view.layers for view in views]
         common = 0
         while all(len(stack) > common and stack[common] is stacks[0][common] for stack in stacks):
@@ -380,14 +380,14 @@ class _Tracer(TorchDispatchMode):
         """Return a tensor's view as one of `made`'s, with which it was combined number by number."""
         axes = tuple(axis + made.ndim - tensor.ndim for axis in view.axes)
         spread = any(tensor.shape[old] != made.shape[new] for old, new in zip(view.axes, axes, strict=True))
-        return EVERYWHERE if spread else replace(view, axes=axes)
+        return NO_WINDOW if spread else replace(view, axes=axes)
 
     def shrunk(self, view: _View, before: Sequence[int], after: Sequence[int]) -> _View:
         """Adaptive pooling: nothing, or equal windows side by side, or no single window."""
         if tuple(before) == tuple(after):
             return view
         if tuple(after) == (1, 1) or any(n % m for n, m in zip(before, after, strict=True)):
-            return EVERYWHERE
+            return NO_WINDOW
         kernel = tuple(n // m for n, m in zip(before, after, strict=True))
         return view.through(Pool(kernel, name=self.running[-1].name))
 
@@ -416,10 +416,10 @@ class _Tracer(TorchDispatchMode):
         """A sum, mean, maximum or choice along axes, which then are gone, or have one entry."""
         dims = given.get("dim")
         if dims is None or dims == []:
-            return EVERYWHERE
+            return NO_WINDOW
         gone = {axis % x.ndim for axis in (dims if isinstance(dims, (list, tuple)) else [dims])}
         if gone & {*view.axes}:
-            return EVERYWHERE
+            return NO_WINDOW
         if given.get("keepdim"):
             return view
         return view.at(axis - sum(other < axis for other in gone) for axis in view.axes)

@@ -1,7 +1,4 @@
-"""Interactive explorers: anywidgets in JupyterLab, and the same modules without a kernel on the site's pages."""
+"""Interactive explorers: anywidgets in JupyterLab, and the same modules without a kernel on the site's pages.
 
-from pixelwise.explorers.budget import BudgetExplorer
-from pixelwise.explorers.convolution_stepper import ConvolutionStepper
-from pixelwise.explorers.receptive_field import ReceptiveFieldExplorer
-
-__all__ = ["BudgetExplorer", "ConvolutionStepper", "ReceptiveFieldExplorer"]
+One `.py` and one `.js` an explorer; chapters import the class from its file. `host` and `frame` are what all share.
+"""

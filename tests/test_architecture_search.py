@@ -1,4 +1,4 @@
-"""`pixelwise.search`: networks that train side by side are the networks that they would be alone."""
+"""`pixelwise.architecture_search`: networks that train side by side are the networks that they would be alone."""
 
 import pytest
 import torch
@@ -6,13 +6,14 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from pixelwise import arithmetic, search
+from pixelwise import architecture_search, arithmetic
+from pixelwise.architecture_search import CHANNELS, LAYERS, OPERATIONS, SPACE, Architecture, SideBySide
 from pixelwise.arithmetic import Conv, Pool
 
 
-def alone(together: search.SideBySide, architecture: search.Architecture, number: int) -> nn.Sequential:
+def alone(together: SideBySide, architecture: Architecture, number: int) -> nn.Sequential:
     """The same network as ordinary modules, with the weights that it has among the others."""
-    mine = slice(number * search.CHANNELS, (number + 1) * search.CHANNELS)
+    mine = slice(number * CHANNELS, (number + 1) * CHANNELS)
 
     def convolution(weights: torch.Tensor, **options: int) -> nn.Conv2d:
         out, per_group, *kernel = weights.shape
@@ -21,19 +22,19 @@ def alone(together: search.SideBySide, architecture: search.Architecture, number
         conv.weight.data = weights.detach().clone()
         return conv
 
-    layers = [convolution(together.stem[mine], stride=2, padding=1), nn.BatchNorm2d(search.CHANNELS), nn.ReLU()]
+    layers = [convolution(together.stem[mine], stride=2, padding=1), nn.BatchNorm2d(CHANNELS), nn.ReLU()]
     for i, operation in enumerate(architecture):
-        if i == search.LAYERS // 2:
+        if i == LAYERS // 2:
             layers.append(nn.AvgPool2d(2))
         dense = together.dense[i, number]
         if operation == "none":
             continue
         if operation == "separable":
             depthwise = together.depthwise[i, number].transpose(0, 1)
-            layers.append(convolution(depthwise, padding=1, groups=search.CHANNELS))
+            layers.append(convolution(depthwise, padding=1, groups=CHANNELS))
         pointwise = operation in ("1×1", "separable")
         layers.append(convolution(dense[..., 1:2, 1:2]) if pointwise else convolution(dense, padding=1))
-        layers += [nn.BatchNorm2d(search.CHANNELS), nn.ReLU()]
+        layers += [nn.BatchNorm2d(CHANNELS), nn.ReLU()]
     classifier = nn.Linear(together.classifier.shape[1], 10)
     classifier.weight.data = together.classifier[number].detach().T.clone()
     classifier.bias.data = together.bias[number, 0].detach().clone()
@@ -49,7 +50,7 @@ ARCHITECTURES = [
 
 def test_a_network_learns_side_by_side_what_it_would_learn_alone():
     torch.manual_seed(0)
-    together = search.SideBySide(ARCHITECTURES).double()
+    together = SideBySide(ARCHITECTURES).double()
     apart = [alone(together, a, i).double() for i, a in enumerate(ARCHITECTURES)]
     images, labels = torch.randn(12, 1, 8, 8, dtype=torch.float64), torch.randint(10, (12,))
     optimisers = [torch.optim.Adam(module.parameters(), lr=0.02) for module in (together, *apart)]
@@ -66,36 +67,36 @@ def test_a_network_learns_side_by_side_what_it_would_learn_alone():
 
 
 def test_the_space_holds_every_choice_once():
-    assert len(set(search.SPACE)) == len(search.SPACE) == len(search.OPERATIONS) ** search.LAYERS
+    assert len(set(SPACE)) == len(SPACE) == len(OPERATIONS) ** LAYERS
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_macs_are_those_of_the_layers(architecture):
-    C = search.CHANNELS
     made = {
         "none": [],
-        "1×1": [Conv(1, channels=C)],
-        "separable": [Conv(3, padding=1, channels=C, groups=C), Conv(1, channels=C)],
-        "3×3": [Conv(3, padding=1, channels=C)],
+        "1×1": [Conv(1, channels=CHANNELS)],
+        "separable": [Conv(3, padding=1, channels=CHANNELS, groups=CHANNELS), Conv(1, channels=CHANNELS)],
+        "3×3": [Conv(3, padding=1, channels=CHANNELS)],
     }
-    layers = [Conv(3, stride=2, padding=1, channels=C)]
+    layers = [Conv(3, stride=2, padding=1, channels=CHANNELS)]
     for i, operation in enumerate(architecture):
-        layers += [Pool(2)] * (i == search.LAYERS // 2) + made[operation]
+        layers += [Pool(2)] * (i == LAYERS // 2) + made[operation]
     head = Conv(2, channels=10)  # the classifier reads the whole of the last map
-    assert search.macs(architecture) == arithmetic.macs([*layers, head], (1, 8, 8))
+    assert architecture_search.macs(architecture) == arithmetic.macs([*layers, head], (1, 8, 8))
 
 
 def test_trained_networks_come_back_in_order_and_beat_chance():
     torch.manual_seed(0)
     labels = torch.arange(200) % 10
     images = torch.randn(10, 1, 8, 8)[labels] + 0.3 * torch.randn(200, 1, 8, 8)
-    trained = search.train(ARCHITECTURES, images, labels, epochs=8, together=2)
+    trained = architecture_search.train(ARCHITECTURES, images, labels, epochs=8, together=2)
     assert [networks.networks for networks in trained] == [2, 1]
-    accuracy = search.accuracy(trained, images, labels)
+    assert [tuple(OPERATIONS[i] for i in chosen) for networks in trained for chosen in networks.chosen] == ARCHITECTURES
+    accuracy = architecture_search.accuracy(trained, images, labels)
     assert accuracy.shape == (3,)
     assert (accuracy > 0.5).all()
 
 
 def test_an_unknown_operation_is_refused():
     with pytest.raises(KeyError, match="5×5"):
-        search.SideBySide([("5×5", "none", "none", "none")])
+        SideBySide([("5×5", "none", "none", "none")])
