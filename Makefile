@@ -8,13 +8,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.course-ready
 TEST_READY := $(VENV)/.test-ready
+INSTALL_LOG := _build/install.log
+# After a command: what it prints is kept, and its end is shown where it fails.
+LOGGED := >>$(INSTALL_LOG) 2>&1 || { tail -n 5 $(INSTALL_LOG); exit 1; }
 A ?= a1-convolution
 ASSIGNMENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.toml))))
 
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
 SITE := _build/html/.built
 
-.PHONY: help course test site lab pictures grade bench bundles release validate clean
+.PHONY: help course test proof site lab pictures grade bench bundles release validate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,8 +36,7 @@ course: $(READY) | system-jail  ## from source to graded: the site, the bundles,
 site: $(SITE)  ## build the site with every cell executed; warnings are errors
 
 $(SITE): $(READY) $(BOOK_SOURCES)
-	@echo "== building the site"
-	@$(BIN)/jupyter-book build . --warningiserror --keep-going
+	@$(BIN)/python book/build_site.py
 	@touch $@
 
 lab: $(READY) | system-jail  ## JupyterLab with nbgrader's formgrader, in this course
@@ -58,9 +60,13 @@ bundles: $(READY)  ## the zips that students download
 validate: $(READY) | system-jail  ## prove every assignment: right solutions earn all, wrong ones do not
 	@$(BIN)/autograder validate
 
-test: $(TEST_READY) site | system-jail system-browser  ## all of the project's tests, the browser's among them
+test: $(TEST_READY) site | system-jail system-browser  ## all tests but the longest, the browser's among them (ten minutes)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@# A core for each of the two: threads that wait for each other take several times as long.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+proof: $(TEST_READY) site | system-jail system-browser  ## the longest tests (about an hour), or one of them: make proof P=kills
+	@$(BIN)/python -m tests.proof $(P)
 
 clean:  ## remove all that was made, the environment and the gradebook included
 	rm -rf $(VENV) _build submitted autograded feedback bundles .autograder gradebook.db* grades.csv
@@ -73,29 +79,32 @@ $(VENV)/bin/python:
 	@echo "== making $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; rm -rf $(VENV); exit 1; }
 
-$(READY): requirements.txt pyproject.toml | $(VENV)/bin/python
-	@echo "== installing what the course needs (a few minutes, once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+_build:
+	@mkdir $@
+
+$(READY): requirements.txt pyproject.toml | _build $(VENV)/bin/python
+	@echo "== installing what the course needs (a few minutes, once; log in $(INSTALL_LOG))"
+	@$(BIN)/pip install --disable-pip-version-check --requirement requirements.txt $(LOGGED)
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . $(LOGGED)
 	@touch $@
 
-$(TEST_READY): tests/requirements.txt $(READY)
-	@echo "== installing what the tests need"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+$(TEST_READY): tests/requirements.txt $(READY) | _build
+	@echo "== installing what the tests need (log in $(INSTALL_LOG))"
+	@$(BIN)/pip install --disable-pip-version-check --requirement tests/requirements.txt $(LOGGED)
 	@touch $@
 
 # Where this is root on Debian a missing program is installed; elsewhere its absence is said in one line.
 define install
 	@command -v $(1) >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "== installing $(2)"; \
-			{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(2); } >/dev/null; \
+			echo "== installing $(2) (log in $(INSTALL_LOG))"; \
+			{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(2); } $(LOGGED); \
 		else echo "$(3) needs $(1); install it (Debian: sudo apt install $(2))"; exit 1; fi; }
 endef
 
 .PHONY: system-jail system-browser
-system-jail:
+system-jail: | _build
 	$(call install,bwrap,bubblewrap libseccomp2,Grading in the jail)
 
-system-browser:
+system-browser: | _build
 	$(call install,chromium,chromium,The browser tests)

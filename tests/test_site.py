@@ -57,16 +57,19 @@ def wait_for_mathematics(page):
     page.wait_for_function("!window.MathJax || MathJax.startup?.promise && MathJax.startup.promise.then(() => true)")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "themes"), [(DESK, ("light", "dark")), (PHONE, ("dark", "light"))], ids=["desk", "phone"]
+)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_loads_without_network_complaint_or_sideways_scrolling(visit, name, viewport, theme):
-    page = visit(name, viewport, theme)
+def test_every_page_loads_without_network_complaint_or_sideways_scrolling(visit, name, viewport, themes):
+    page = visit(name, viewport, themes[0])
     wait_for_mathematics(page)
-    page.wait_for_timeout(300)
     assert page.locator("article h1").is_visible()
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    for theme in themes:  # the second is what the reader's system changes to while the page is open
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
 def test_no_page_or_style_sheet_names_a_file_on_another_machine(site):
@@ -154,7 +157,7 @@ def explore(visit):
     return open_explorer
 
 
-def said(explorer):
+def description(explorer):
     return explorer.locator(".pw-rf-say").inner_text()
 
 
@@ -163,13 +166,13 @@ def point_at(page, explorer, row, column, units):
     return box["x"] + (column + 0.5) / units * box["width"], box["y"] + (row + 0.5) / units * box["height"]
 
 
-def test_the_mouse_chooses_a_unit_and_the_field_is_told(explore):
+def test_the_mouse_chooses_a_unit_and_the_field_is_described(explore):
     page, explorer = explore()
     page.mouse.move(*point_at(page, explorer, 0, 5, units=6))
-    assert said(explorer).startswith(
+    assert description(explorer).startswith(
         "Unit (0, 5) of pool5 has a field of 195×195 pixels: rows -64 to 130, columns 96 to 290."
     )
-    assert "It reads 17161 of those 38025 positions; 20864 lie outside the image." in said(explorer)
+    assert "It reads 17161 of those 38025 positions; 20864 lie outside the image." in description(explorer)
 
 
 def test_the_keyboard_chooses_units_and_layers(explore):
@@ -178,9 +181,9 @@ def test_the_keyboard_chooses_units_and_layers(explore):
     before = page.evaluate("scrollY")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowLeft")
-    assert said(explorer).startswith("Unit (2, 2) of pool5 ")
+    assert description(explorer).startswith("Unit (2, 2) of pool5 ")
     page.keyboard.press("PageUp")
-    assert " of conv5 has a field of 163×163 pixels" in said(explorer)
+    assert " of conv5 has a field of 163×163 pixels" in description(explorer)
     assert page.evaluate("scrollY") == before
     assert explorer.locator("tr.pw-rf-here").inner_text().startswith("conv5")
 
@@ -198,24 +201,24 @@ def test_every_control_can_be_reached_with_tab(explore):
 def test_a_tap_chooses_a_unit_on_a_phone(explore):
     page, explorer = explore(viewport=PHONE, has_touch=True, is_mobile=True)
     page.touchscreen.tap(*point_at(page, explorer, 1, 4, units=6))
-    assert said(explorer).startswith("Unit (1, 4) of pool5 ")
+    assert description(explorer).startswith("Unit (1, 4) of pool5 ")
 
 
 def test_an_edited_window_changes_the_table_and_the_field(explore):
     page, explorer = explore()
     explorer.get_by_label("Preset stack").select_option("three 3×3")
-    assert "has a field of 7×7 pixels" in said(explorer)
+    assert "has a field of 7×7 pixels" in description(explorer)
     page.get_by_label("dilation of conv3").fill("2")
-    assert "has a field of 9×9 pixels" in said(explorer)
+    assert "has a field of 9×9 pixels" in description(explorer)
     last = explorer.locator("tbody tr").last.locator(".pw-rf-number").all_inner_texts()
     assert last == ["13", "9", "1", "1"]
     assert explorer.get_by_label("Preset stack").input_value() == ""
 
 
-def test_holes_are_drawn_and_told(explore):
+def test_holes_are_drawn_and_counted(explore):
     _, explorer = explore()
     explorer.get_by_label("Preset stack").select_option("dilated 2, 2, 2")
-    assert "reads 49 of those 169 positions; 120 are holes between the taps." in said(explorer)
+    assert "reads 49 of those 169 positions; 120 are holes between the taps." in description(explorer)
     runs = explorer.locator(".pw-rf-seen").get_attribute("d").count("M")
     assert runs == 49
 
@@ -224,17 +227,17 @@ def test_layers_come_and_go(explore):
     page, explorer = explore()
     explorer.get_by_label("Preset stack").select_option("three 3×3")
     page.get_by_role("button", name="Add a layer").click()
-    assert "has a field of 9×9 pixels" in said(explorer)
+    assert "has a field of 9×9 pixels" in description(explorer)
     for _ in range(3):
         explorer.locator(".pw-rf-remove").first.click()
-    assert "has a field of 3×3 pixels" in said(explorer)
+    assert "has a field of 3×3 pixels" in description(explorer)
     assert explorer.locator(".pw-rf-remove").is_disabled()
 
 
-def test_a_window_that_does_not_fit_is_told_and_can_be_mended(explore):
+def test_a_window_that_does_not_fit_is_reported_and_can_be_mended(explore):
     page, explorer = explore()
     explorer.get_by_label("Preset stack").select_option("three 3×3")
     page.get_by_label("dilation of conv2").fill("9")
-    assert "does not fit" in said(explorer)
+    assert "does not fit" in description(explorer)
     page.get_by_label("dilation of conv2").fill("1")
-    assert "has a field of 7×7 pixels" in said(explorer)
+    assert "has a field of 7×7 pixels" in description(explorer)

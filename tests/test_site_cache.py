@@ -1,11 +1,15 @@
-"""What a change makes the site's build run, read and write again: just enough, and never too little."""
+"""What a change makes the site's build run, read and write again: just enough, never too little; and what it prints."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,7 +20,7 @@ from page_keys import Sources, code_cells  # noqa: E402
 
 @pytest.fixture
 def library(tmp_path):
-    """Makes a package `lib` of files and returns its sources, read afresh."""
+    """Makes a package `lib` of files and returns its sources, read regrade."""
 
     def sources(files):
         for path, text in files.items():
@@ -147,8 +151,11 @@ def printed(key, which):
 """
 
 
+BUILD = (sys.executable, str(ROOT / "book" / "build_site.py"))  # what `make site` runs
+
+
 class Book:
-    """A small book in a folder: built by Jupyter Book itself, its cells logging that they ran."""
+    """A small book in a folder, built as the real one is; its cells log that they ran."""
 
     def __init__(self, root):
         self.root, self.runs = root, root / "book" / "runs.txt"
@@ -179,19 +186,20 @@ class Book:
         """Build; return which pages' cells ran and which pages were written."""
         before = {path: path.stat().st_mtime_ns for path in self.html.rglob("*.html")}
         self.runs.unlink(missing_ok=True)
-        built = subprocess.run(
-            [Path(sys.executable).parent / "jupyter-book", "build", ".", "--warningiserror", "--keep-going"],
-            cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(self.root / "book")},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        built = self.run(*BUILD)
         assert (built.returncode == 0) == succeeds, built.stdout + built.stderr
+        self.printed = built.stdout
         written = {
             path.stem for path in (self.html / "book").rglob("*.html") if before.get(path) != path.stat().st_mtime_ns
         }
         return set(self.runs.read_text().split()) if self.runs.exists() else set(), written
+
+    def run(self, *command):
+        return subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=300)
+
+    @property
+    def environment(self):
+        return os.environ | {"PYTHONPATH": str(self.root / "book"), "TERM": "xterm"}
 
     @property
     def html(self):
@@ -212,6 +220,7 @@ START = {"index"}
 def made(tmp_path_factory):
     book = Book(tmp_path_factory.mktemp("made") / "book")
     assert book.build() == ({"fields", "pictures"}, ALL)
+    book.first_printed = book.printed
     shutil.copytree(book.root, book.root.with_name("kept"), copy_function=shutil.copy2)
     return book
 
@@ -308,3 +317,63 @@ def test_a_failing_cell_fails_the_build_until_it_is_mended(book):
     book.chapter("pictures", "print('mended')")
     book.build()
     assert "mended" in book.reads("chapters/pictures")
+
+
+# What a build prints --------------------------------------------------------------------------------------------------
+
+
+def without_times(text):
+    return re.sub(r"\d+ s\b", "… s", text)
+
+
+def test_a_build_prints_a_line_for_each_page_that_is_executed_and_the_rest_is_in_the_log(book):
+    assert without_times(book.first_printed).splitlines() == [
+        "== building the site (3 pages; log in _build/site.log)",
+        "   executed page 1 of 3: book/chapters/fields, … s",
+        "   executed page 2 of 3: book/chapters/pictures, … s",
+        "   built in … s",
+    ]
+    log = (book.root / "_build" / "site.log").read_text()
+    assert "Running Jupyter-Book" in log and "build succeeded" in log and "\x1b" not in log
+
+
+def test_on_a_terminal_a_build_shows_one_line_that_changes(book):
+    book.chapter("pictures", "print('new output')")
+    built = book.run("script", "--quiet", "--return", "--command", shlex.join(BUILD), "/dev/null")
+    assert built.returncode == 0
+    assert "executing page 1 of 1: book/chapters/pictures" in built.stdout
+    lines = [line.rpartition("\x1b[2K")[2] for line in built.stdout.splitlines()]
+    assert without_times("\n".join(line for line in lines if "\x1b" not in line)).splitlines() == [
+        "== building the site (3 pages; log in _build/site.log)",
+        "   built in … s",
+    ]
+
+
+def test_a_build_that_fails_prints_what_is_wrong_and_where_the_log_is(book):
+    book.chapter("pictures", "raise RuntimeError('out of paint')", more="\n{ref}`to nowhere`\n")
+    book.build(succeeds=False)
+    lines = book.printed.splitlines()
+    assert any("chapters/pictures.md" in line and "undefined label: 'to nowhere'" in line for line in lines)
+    assert "RuntimeError: out of paint" in lines
+    assert lines[-1] == "The site was not built. Everything that Jupyter Book printed is in _build/site.log."
+    assert len(lines) < 20
+
+
+def test_a_build_that_cannot_start_prints_why(book):
+    config = book.root / "_config.yml"
+    config.write_text(config.read_text().replace("pixelwise_site: book/_ext", "no_such_extension: book/_ext"))
+    book.build(succeeds=False)
+    assert "No module named 'no_such_extension'" in book.printed
+
+
+def test_a_build_that_is_terminated_leaves_no_process_behind(book):
+    book.runs.unlink()
+    book.chapter("pictures", "import time\ntime.sleep(200)")
+    with subprocess.Popen(BUILD, cwd=book.root, env=book.environment, stdout=subprocess.DEVNULL) as building:
+        deadline = time.monotonic() + 100
+        while not book.runs.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        started = psutil.Process(building.pid).children(recursive=True)
+        building.terminate()
+    assert started and psutil.wait_procs(started, timeout=20)[1] == []
+    assert building.returncode != 0

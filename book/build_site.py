@@ -1,0 +1,92 @@
+"""Builds the site with Jupyter Book, every cell executed and warnings as errors: what `make site` runs, in the root.
+
+All that Jupyter Book prints goes to `_build/site.log`. Shown are the page at hand (on a terminal as one line that
+changes, elsewhere as a line for every page that was executed) and why a build failed.
+"""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+LOG = Path("_build/site.log")
+# What Sphinx and MyST-NB print while they build.
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+OUTDATED = re.compile(r"(\d+) added, (\d+) changed, \d+ removed")
+READING = re.compile(r"reading sources\.\.\. \[ *\d+%\] (\S+)")
+EXECUTING = re.compile(r": Executing notebook ")
+EXECUTED = re.compile(r": Executed notebook in ([\d.]+) seconds")
+WRITING = re.compile(r"writing output\.\.\. \[ *(\d+)%\] (\S+)")
+# What they print when something is wrong. A cell's traceback is in a file of its own, below a line of this kind.
+PROBLEM = re.compile(r"\b(WARNING|ERROR|CRITICAL): |[Ee]rror: *\S")
+TRACEBACK = re.compile(r"traceback saved in: (\S+)")
+RULE = "-" * 75
+
+
+def main() -> int:
+    """Build the book in the current folder; return Jupyter Book's exit status."""
+    print(f"== building the site ({len(parse_toc_yaml('_toc.yml'))} pages; log in {LOG})", flush=True)
+    LOG.parent.mkdir(exist_ok=True)
+    start = time.monotonic()
+    jupyter_book = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "--warningiserror", "--keep-going"]
+    with (
+        LOG.open("w", encoding="utf-8") as log,
+        subprocess.Popen(jupyter_book, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as build,
+    ):
+        # A build that goes on without anybody following it would disturb the next one.
+        signal.signal(signal.SIGTERM, lambda *_: build.terminate())
+        follow(copied(build.stdout, log), Console())
+    if build.returncode:
+        print(*problems(LOG.read_text(encoding="utf-8").splitlines()), sep="\n")
+        print(f"The site was not built. Everything that Jupyter Book printed is in {LOG}.")
+    else:
+        print(f"   built in {time.monotonic() - start:.0f} s")
+    return build.returncode
+
+
+def copied(lines: Iterable[str], log: TextIO) -> Iterator[str]:
+    """Yield lines without their colours, each after it was written to the log."""
+    for line in lines:
+        plain = COLOURS.sub("", line)
+        log.write(plain)
+        log.flush()
+        yield plain
+
+
+def follow(lines: Iterable[str], console: Console) -> None:
+    """Show on the console how far a build has come, as told by the lines that it prints."""
+    page, number, count = "", 0, 0
+    with console.status("starting Jupyter Book") as status:  # shown on terminals only
+        for line in lines:
+            if found := OUTDATED.search(line):
+                # New pages are among the changed ones: pixelwise_site finds both by their contents.
+                count = int(found[2])
+            elif found := READING.search(line):
+                page, number = found[1], number + 1
+                status.update(f"reading page {number} of {count}: {page}")
+            elif EXECUTING.search(line):
+                status.update(f"executing page {number} of {count}: {page}")
+            elif found := WRITING.search(line):
+                status.update(f"writing, {found[1]} %: {found[2]}")
+            elif (found := EXECUTED.search(line)) and not console.is_terminal:
+                print(f"   executed page {number} of {count}: {page}, {float(found[1]):.0f} s", flush=True)
+
+
+def problems(lines: list[str]) -> Iterator[str]:
+    """Yield the lines of a failed build's output that say what is wrong, and the tracebacks that they name."""
+    found = [line for line in lines if PROBLEM.search(line)]
+    for line in found or lines[-20:]:
+        yield line
+        if (saved := TRACEBACK.search(line)) and Path(saved[1]).is_file():
+            yield COLOURS.sub("", Path(saved[1]).read_text(encoding="utf-8")).rpartition(RULE)[2].strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
