@@ -1,7 +1,5 @@
 """The command line: ``autograder grade a1-convolution`` and its sisters."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json
@@ -9,25 +7,28 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from autograder import archive, sample
-from autograder.assignment import Assignment, AssignmentError, GradingError, assignment_names, find_root, load
-from autograder.fleet import Graded, Grader
-from autograder.jail.wall import WallError
-from autograder.nbgrader.recorder import Recorder
-from autograder.report import Verdict
-from autograder.submission import list_submissions, unnamed_submissions
-from autograder.submission import read as read_submission
+from autograder.authoring import sample_class
+from autograder.course.assignment import Assignment, assignment_names, find_root, load_assignment
+from autograder.course.errors import AssignmentError, GradingError
+from autograder.course.submission import list_submissions, read_submission, unnamed_submissions
+from autograder.course.text import printable
+from autograder.course.verdict import Verdict
+from autograder.grading.grader import Graded, Grader
+from autograder.grading.local import LocalExecutor
+from autograder.jail.errors import JailError
+from autograder.nbgrader.recorder_process import RecorderProcess
+from autograder.pages.theme import TERMINAL
 
 say = Console(stderr=True, highlight=False)
 if not say.is_terminal:
     say = Console(stderr=True, highlight=False, width=120)  # a log file has room for the table
-MARK = {Verdict.PASSED: "green", Verdict.FAULT: "magenta"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return args.run(args)
-    except (AssignmentError, WallError, GradingError) as error:
+    except (AssignmentError, JailError, GradingError) as error:
         say.print(f"[red]autograder:[/red] {escape(str(error))}", soft_wrap=True)
         return 2
     except KeyboardInterrupt:
@@ -76,7 +77,21 @@ def _parser() -> argparse.ArgumentParser:
     collect = command(
         "collect", _collect, "unpack an archive of submissions into nbgrader's layout, trusting nothing in it"
     )
-    archive.add_arguments(collect)
+    collect.add_argument("assignment")
+    collect.add_argument("archive", type=Path, help="the archive of students' files that was downloaded")
+    collect.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
+    collect.add_argument(
+        "--pattern",
+        metavar="REGEX",
+        help="how file names say whose they are, with the groups (?P<student_id>…) and (?P<file_id>…); "
+        "default: as nbgrader, Moodle, Canvas and Blackboard name them, or <student>_<assignment>.ipynb",
+    )
+    collect.add_argument(
+        "--timestamps",
+        metavar="ZONE",
+        help="take the archive's file times as when work was handed in; a zip's are local times, of this zone "
+        "(for example Europe/Vienna). Systems differ in what they write there, so look at a few first",
+    )
     grade = command("grade", _grade, "grade submissions in nbgrader's layout, into nbgrader's gradebook")
     grade.add_argument("assignment")
     grade.add_argument("--submitted", type=Path, help="folder of submissions (default: submitted/ of the course)")
@@ -114,17 +129,17 @@ def _chosen(args: argparse.Namespace) -> list[Assignment]:
     names = args.assignment or assignment_names(root)
     if not names:
         raise AssignmentError(f"there is no assignment in {root / 'solutions'}")
-    return [load(root, name) for name in names]
+    return [load_assignment(root, name) for name in names]
 
 
 # --- authors ------------------------------------------------------------------------------------------------------
 
 
 def _release(args: argparse.Namespace) -> int:
-    from autograder.nbgrader import gradebook
+    from autograder.nbgrader.release import release
 
     for assignment in _chosen(args):
-        gradebook.release(assignment)
+        release(assignment)
         print(f"assignments/{assignment.name}")
     return 0
 
@@ -139,7 +154,7 @@ def _bundle(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    from autograder import validate
+    from autograder.authoring import validate
 
     failed = False
     for assignment in _chosen(args):
@@ -160,24 +175,42 @@ def _validate(args: argparse.Namespace) -> int:
 
 
 def _redteam(args: argparse.Namespace) -> int:
-    from autograder import redteam
+    from autograder.authoring import redteam
 
     return redteam.command(_chosen(args), args.jobs, args.json)
 
 
 def _collect(args: argparse.Namespace) -> int:
-    return archive.command(args)
+    from autograder.collect.collect import collect
+    from autograder.collect.errors import ArchiveError
+
+    root = _root(args)
+    name = load_assignment(root, args.assignment).name
+    submitted = args.submitted or root / "submitted"
+    try:
+        zone = ZoneInfo(args.timestamps) if args.timestamps else None
+    except (ValueError, OSError, LookupError):
+        raise ArchiveError(f"there is no time zone {args.timestamps!r}; one is Europe/Vienna, another UTC") from None
+    collected = collect(args.archive, submitted, name, args.pattern, zone, root / ".autograder" / "replaced")
+    for outcome in collected.outcomes:
+        print(outcome)
+    counts = [f"{len(collected.students(each))} students' work {each}" for each in ("taken", "replaced", "unchanged")]
+    print(", ".join(counts), f"in {submitted}")
+    if zone is None and collected.students("taken", "replaced"):
+        print("no times were taken, so nobody counts as late; --timestamps ZONE takes the archive's")
+    return int(bool(collected.refused))
 
 
 def _sample(args: argparse.Namespace) -> int:
-    assignment = load(_root(args), args.assignment)
+    assignment = load_assignment(_root(args), args.assignment)
     submitted = args.submitted or assignment.root / "submitted"
-    made = sample.make_class(assignment, submitted)
+    made = sample_class.make_class(assignment, submitted)
     if args.submitted is None:
-        from autograder.nbgrader import gradebook
+        from autograder.nbgrader.gradebook import enrol
+        from autograder.nbgrader.release import require
 
-        gradebook.require(assignment)
-        gradebook.enrol(assignment.root, [recipe.student for recipe in made])
+        require(assignment)
+        enrol(assignment.root, [recipe.student for recipe in made])
     handed_in = sum(not recipe.absent for recipe in made)
     say.print(f"{len(made)} students, of whom {handed_in} handed something in, in {submitted}")
     return 0
@@ -187,7 +220,7 @@ def _sample(args: argparse.Namespace) -> int:
 
 
 def _grade(args: argparse.Namespace) -> int:
-    assignment = load(_root(args), args.assignment)
+    assignment = load_assignment(_root(args), args.assignment)
     submitted = (args.submitted or assignment.root / "submitted").absolute()
     submissions = list_submissions(submitted, assignment.name)
     unnamed = [] if args.student else unnamed_submissions(submitted, assignment.name)
@@ -211,7 +244,7 @@ def _grade(args: argparse.Namespace) -> int:
         )
 
     grader = Grader(assignment)
-    with Recorder(assignment) if use_gradebook else contextlib.nullcontext() as recorder:
+    with RecorderProcess(assignment) if use_gradebook else contextlib.nullcontext() as recorder:
         graded = _with_progress(grader, submissions, args.jobs, recorder)
         if args.json:
             for one in graded:
@@ -224,7 +257,7 @@ def _grade(args: argparse.Namespace) -> int:
 
 
 def _with_progress(
-    grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None, recorder: Recorder | None
+    grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None, recorder: RecorderProcess | None
 ) -> list[Graded]:
     counts: Counter[str] = Counter()
     columns = [
@@ -247,10 +280,10 @@ def _with_progress(
                 recorder.add(one.report.student)
 
         # What the gradebook would refuse is found out before anything is graded.
-        return grader.many(submissions, jobs, done, recorder.ready if recorder else lambda: None)
+        return grader.grade_class(submissions, LocalExecutor(jobs), done, recorder.ready if recorder else lambda: None)
 
 
-def _recorded(recorder: Recorder) -> int:
+def _recorded(recorder: RecorderProcess) -> int:
     """Wait until the gradebook has all reports that it lacked; returns how many it did not take."""
     columns = [TextColumn("gradebook and feedback"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[at]}")]
     with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
@@ -275,7 +308,7 @@ def _summary(assignment: Assignment, graded: list[Graded]) -> None:
         report = one.report
         cells = []
         for result in report.exercises:
-            style = MARK.get(result.verdict, "yellow" if result.score else "red")
+            style = TERMINAL["part" if 0 < result.score < result.max_score else result.verdict.role]
             cells.append(f"[{style}]{result.verdict}[/{style}]")
         table.add_row(escape(printable(report.student)), *cells, f"{report.score:g}/{report.max_score:g}")
     say.print(table)
@@ -294,20 +327,15 @@ def _summary(assignment: Assignment, graded: list[Graded]) -> None:
     say.print(f"{len(graded)} submissions, {len(graded) - cached} graded now, {cached} from the store")
 
 
-def printable(name: str) -> str:
-    """``name`` without the control characters that would move a terminal's cursor or colour."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-
-
 def _replay(args: argparse.Namespace) -> int:
-    assignment = load(_root(args), args.assignment)
+    assignment = load_assignment(_root(args), args.assignment)
     folder = (args.submitted or assignment.root / "submitted").absolute() / args.student / assignment.name
     if not folder.is_dir():
         raise AssignmentError(f"there is no folder {folder} to grade again")
     grader = Grader(assignment)
     submission = read_submission(folder, args.student, assignment.name)
     stored = grader.store.get(grader.key(submission))
-    again = grader.afresh(submission)
+    again = grader.regrade(submission)
     if args.json:
         print(again.model_dump_json())
     name = escape(printable(args.student))

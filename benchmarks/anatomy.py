@@ -15,12 +15,16 @@ from dataclasses import dataclass
 import torch
 from nbgrader.converters import Autograde, GenerateFeedback
 
-from autograder import feedback, fleet, grading
-from autograder.dialect import LocalFunction
-from autograder.jail.warden import Cell, Warden
-from autograder.nbgrader import gradebook
-from autograder.report import Report
-from autograder.submission import read
+from autograder.course.report import Report
+from autograder.course.submission import read_submission
+from autograder.grading import grade
+from autograder.grading.grader import Grader
+from autograder.jail.sandbox import Sandbox
+from autograder.jail.supervisor import Supervisor
+from autograder.nbgrader import feedback_page, recording
+from autograder.nbgrader.gradebook import export
+from autograder.nbgrader.release import require
+from autograder.suite.student import LocalFunction
 from benchmarks import floor
 from benchmarks.clock import Clock
 from benchmarks.ours import OurCourse
@@ -37,12 +41,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """All parts, on how many submissions they were measured, and how many calls and rounds one of them makes."""
+    """All parts, on how many submissions they were measured, and how many calls and crossings one of them makes."""
 
     parts: tuple[Part, ...]
     submissions: int
     calls: float
-    rounds: float
+    crossings: float
 
 
 def dissect(course: OurCourse, students: Sequence[str]) -> Anatomy:
@@ -52,47 +56,49 @@ def dissect(course: OurCourse, students: Sequence[str]) -> Anatomy:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with Warden() as warden:
-            _grade(course, students[0], warden)
-            reports = [_grade_clocked(course, student, warden, clock) for student in students]
+        with Supervisor() as supervisor:
+            _grade(course, students[0], supervisor)
+            reports = [_grade_clocked(course, student, supervisor, clock) for student in students]
     finally:
         torch.set_num_threads(threads)
     _record_clocked(course, reports, clock)
     count = len(students)
-    return Anatomy(_parts(reports, clock), count, clock.calls["bare calls"] / count, clock.calls["rounds"] / count)
+    return Anatomy(_parts(reports, clock), count, clock.calls["bare calls"] / count, clock.calls["crossings"] / count)
 
 
-def _grade_clocked(course: OurCourse, student: str, warden: Warden, clock: Clock) -> Report:
+def _grade_clocked(course: OurCourse, student: str, supervisor: Supervisor, clock: Clock) -> Report:
     with contextlib.ExitStack() as clocked:
-        clocked.enter_context(clock.around(grading, "run_suite", "suites"))
-        clocked.enter_context(clock.around(Cell, "calls", "rounds"))
+        clocked.enter_context(clock.around(grade, "run_suite", "suites"))
+        clocked.enter_context(clock.around(Sandbox, "calls", "crossings"))
         started = time.perf_counter()
-        report = _grade(course, student, warden)
+        report = _grade(course, student, supervisor)
         clock.seconds["grading"] += time.perf_counter() - started
     with clock.around(LocalFunction, "perform", "bare calls"):
         floor.grade(course.assignment, student)
     return report
 
 
-def _grade(course: OurCourse, student: str, warden: Warden) -> Report:
-    grader = fleet.Grader(course.assignment)
+def _grade(course: OurCourse, student: str, supervisor: Supervisor) -> Report:
+    grader = Grader(course.assignment)
     folder = course.root / "submitted" / student / course.assignment.name
-    submission = read(folder, student, course.assignment.name)
-    return grading.grade(course.assignment, submission, warden, grader.seed(student), grader.key(submission))
+    submission = read_submission(folder, student, course.assignment.name)
+    return grade.grade_submission(
+        course.assignment, submission, supervisor, grader.seed(student), grader.key(submission)
+    )
 
 
 def _record_clocked(course: OurCourse, reports: list[Report], clock: Clock) -> None:
-    grader = fleet.Grader(course.assignment)
+    grader = Grader(course.assignment)
     for report in reports:
         grader.store.put(report)
     with contextlib.ExitStack() as clocked, contextlib.redirect_stderr(io.StringIO()):
         clocked.enter_context(clock.around(Autograde, "start", "autograde"))
         clocked.enter_context(clock.around(GenerateFeedback, "start", "feedback"))
-        clocked.enter_context(clock.around(feedback, "page", "page"))
+        clocked.enter_context(clock.around(feedback_page, "page", "page"))
         started = time.perf_counter()
-        gradebook.require(course.assignment)
-        gradebook.record(course.assignment, reports)
-        gradebook.export(course.root, course.root / "grades.csv")
+        require(course.assignment)
+        recording.record(course.assignment, reports)
+        export(course.root, course.root / "grades.csv")
         clock.seconds["recording"] = time.perf_counter() - started
 
 
@@ -109,8 +115,8 @@ def _parts(reports: list[Report], clock: Clock) -> tuple[Part, ...]:
         "opening a cell in the jail": ("grading", told["open"]),
         "running the notebook's cells": ("grading", told["cells"]),
         "the calls' own work": ("grading", seconds["bare calls"]),
-        "taking the calls across the wall": ("grading", seconds["rounds"] - seconds["bare calls"]),
-        "the tests' own work, expected values and comparisons": ("grading", tests - seconds["rounds"]),
+        "taking the calls across the wall": ("grading", seconds["crossings"] - seconds["bare calls"]),
+        "the tests' own work, expected values and comparisons": ("grading", tests - seconds["crossings"]),
         "pytest": ("grading", seconds["suites"] - tests),
         "nbgrader's autograde": ("recording", seconds["autograde"]),
         "nbgrader's feedback": ("recording", seconds["feedback"]),

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder import sample
-from autograder.assignment import Assignment, load
-from autograder.report import Verdict
-from autograder.sample import Recipe
-from autograder.submission import parse
+from autograder.authoring import sample_class
+from autograder.authoring.sample_class import Recipe
+from autograder.course.assignment import Assignment, load_assignment
+from autograder.course.submission import parse
+from autograder.course.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 HARMLESS = {Verdict.PASSED, Verdict.WRONG, Verdict.LOOPS, Verdict.FORBIDDEN}
@@ -45,15 +45,15 @@ class DifferentGrades(Exception):
 
 def make_course(target: Path, name: str) -> Assignment:
     """Copy what a course needs for one assignment into the new folder ``target``."""
-    for part in (f"solutions/{name}", f"assignments/{name}", f"autograder/suites/{name}"):
+    for part in (f"solutions/{name}", f"assignments/{name}"):
         shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     shutil.copy(ROOT / "nbgrader_config.py", target)
-    return load(target, name)
+    return load_assignment(target, name)
 
 
 def well_behaved(assignment: Assignment) -> list[Recipe]:
     """The recipes of the sample class whose submissions any grader can run."""
-    return [recipe for recipe in sample.recipes(assignment) if _is_well_behaved(recipe, assignment)]
+    return [recipe for recipe in sample_class.recipes(assignment) if _is_well_behaved(recipe, assignment)]
 
 
 def _is_well_behaved(recipe: Recipe, assignment: Assignment) -> bool:
@@ -64,7 +64,7 @@ def _is_well_behaved(recipe: Recipe, assignment: Assignment) -> bool:
 
 def _is_in_order(recipe: Recipe, assignment: Assignment) -> bool:
     undefined = set(assignment.exercises)
-    for cell in parse(sample.notebook_bytes(recipe, assignment)):
+    for cell in parse(sample_class.notebook_bytes(recipe, assignment)):
         undefined -= {name for name in undefined if cell.defines(name)}
         if (cell.grade_id or "").removeprefix("check-") in undefined and cell.grade_id not in undefined:
             return False
@@ -78,7 +78,7 @@ def make_class(assignment: Assignment, submitted: Path, recipes: Sequence[Recipe
     are as varied as all.
     """
     due: dict[str, dict[str, float]] = {}
-    made = {recipe.student: sample.notebook_bytes(recipe, assignment) for recipe in recipes}
+    made = {recipe.student: sample_class.notebook_bytes(recipe, assignment) for recipe in recipes}
     for number, recipe in zip(range(count), itertools.cycle(recipes), strict=False):
         student = f"{number:05}-{recipe.student}"
         folder = submitted / student / assignment.name

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import torch
 
-from autograder import grading, keys
-from autograder.assignment import Assignment, load
-from autograder.dialect import LocalStudent, run_suite
-from autograder.report import score_exercise
-from autograder.submission import read
+from autograder.course.assignment import Assignment, load_assignment
+from autograder.course.report import score_exercise
+from autograder.course.submission import read_submission
+from autograder.grading import keys
+from autograder.grading.session import cells_to_run
+from autograder.suite.runner import run_suite
+from autograder.suite.student import LocalStudent
 from benchmarks.course import Run
 
 Points = dict[str, float]
@@ -59,17 +61,17 @@ def _warm_up(root: Path, name: str, students: Sequence[str]) -> None:
 
 
 def _grade(root: Path, name: str, student: str) -> Points:
-    return grade(load(root, name), student)
+    return grade(load_assignment(root, name), student)
 
 
 def grade(assignment: Assignment, student: str) -> Points:
     """The points of one submission, graded in this process."""
     seed = keys.submission_seed(keys.course_secret(assignment.root), assignment.name, student)
-    submission = read(assignment.root / "submitted" / student / assignment.name, student, assignment.name)
+    submission = read_submission(assignment.root / "submitted" / student / assignment.name, student, assignment.name)
     namespace: dict[str, object] = {"__name__": "__main__"}
     points = {}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        for number, cell in enumerate(grading.cells_to_run(assignment, submission), 1):
+        for number, cell in enumerate(cells_to_run(assignment, submission), 1):
             exec(compile(cell.source, f"<cell {number}>", "exec"), namespace)
         for exercise, about in assignment.exercises.items():
             stand_in = LocalStudent(namespace, about.forbidden_operators)

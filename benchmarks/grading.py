@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder import keys
-from autograder.assignment import Assignment, load
-from autograder.fleet import available_cores
-from autograder.sample import STUB, Recipe
+from autograder.authoring.sample_class import STUB, Recipe
+from autograder.course.assignment import Assignment, load_assignment
+from autograder.grading import keys
+from autograder.grading.local import available_cores
 from benchmarks import anatomy, floor, latency, machine, memory, table
 from benchmarks.course import ROOT, Run, require_same, well_behaved
 from benchmarks.otter import OtterCourse
@@ -70,8 +70,8 @@ def measure(plan: Plan, recipes: Sequence[Recipe] | None = None, say: Callable[[
 
     Raises `DifferentGrades` when two ways do not agree.
     """
-    original = load(ROOT, plan.assignment)
-    before = keys.harness_digest(original)
+    original = load_assignment(ROOT, plan.assignment)
+    before = keys.deciding_parts(original)
     recipes = recipes or well_behaved(original)
     results: dict[str, Any] = {
         "machine": machine.describe(ROOT),
@@ -91,7 +91,7 @@ def measure(plan: Plan, recipes: Sequence[Recipe] | None = None, say: Callable[[
         results["memory"] = _memory(plan, folder, say)
     results["check"] = _checks(plan, original, say)
     results["notes"] += [] if "otter" in runs else ["Otter is not installed here and was not measured."]
-    if keys.harness_digest(original) != before:
+    if keys.deciding_parts(original) != before:
         results["notes"].append("The harness was edited during the run: these numbers are of no one version.")
     return results
 
@@ -186,7 +186,7 @@ def _memory(plan: Plan, folder: Path, say: Callable[[str], None]) -> dict[str, A
     if not plan.memory:
         return None
     # Cheap to grade, so that many go through one worker: the notebook as it was released, which fails every test.
-    exercises = load(ROOT, plan.assignment).exercises
+    exercises = load_assignment(ROOT, plan.assignment).exercises
     untouched = Recipe(
         "nobody", "Did nothing.", cells=dict.fromkeys(exercises, STUB), verdicts=dict.fromkeys(exercises, "missing")
     )

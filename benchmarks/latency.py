@@ -9,8 +9,8 @@ from typing import Any
 
 from jupyter_client.manager import start_new_kernel
 
-from autograder import sample
-from autograder.assignment import Assignment
+from autograder.authoring import sample_class
+from autograder.course.assignment import Assignment
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Wait:
 
 def waits(assignment: Assignment, repeats: int) -> dict[str, Wait]:
     """Check every exercise ``repeats`` times, in turn, in a kernel that holds the reference solutions."""
-    reference = sample.reference_sources(assignment)
+    reference = sample_class.reference_sources(assignment)
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(assignment.release))
     try:
         for cell in assignment.released_notebook.cells:

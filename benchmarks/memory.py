@@ -1,20 +1,22 @@
 """What memory a run holds, worker by worker, while it grades very many submissions.
 
 A thread beside the run looks at its processes once a second. A worker's memory is its resident set; a jail's is the sum
-of its processes' proportional sets, so that what an inmate shares with its zygote counts once.
+of its processes' proportional sets, so that what a sandbox shares with its zygote counts once.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import statistics
 import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 LOOK = 1.0  # seconds between two looks
 MB = 1 << 20
@@ -69,52 +71,27 @@ def watch(command: Sequence[str], folder: Path, submissions: int) -> Memory:
 def _holdings(root: int) -> dict[str, list[float]]:
     """The memory of each process of interest below ``root``, by kind, in MB."""
     held: dict[str, list[float]] = defaultdict(list)
-    held["main process"].append(_status(root))
-    for child in _children(root):
-        words = _words(child)
-        if "bwrap" in words:
-            held["jail"].append(sum(map(_proportional, _tree(child))))
-        elif "multiprocessing.forkserver" in words:
-            held["worker"] += map(_status, _children(child))
-        elif "multiprocessing.spawn" in words:
-            held["recorder"].append(_status(child))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        grader = psutil.Process(root)
+        held["main process"].append(_resident(grader))
+        for child in grader.children():
+            words = " ".join(child.cmdline())
+            if "bwrap" in words:
+                held["jail"].append(sum(map(_proportional, (child, *child.children(recursive=True)))))
+            elif "multiprocessing.forkserver" in words:
+                held["worker"] += map(_resident, child.children())
+            elif "multiprocessing.spawn" in words:
+                held["recorder"].append(_resident(child))
     return {kind: found for kind, amounts in held.items() if (found := [a for a in amounts if a])}
 
 
-def _tree(pid: int) -> Iterator[int]:
-    yield pid
-    for child in _children(pid):
-        yield from _tree(child)
+def _resident(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        return process.memory_info().rss / MB
+    return 0.0
 
 
-def _children(pid: int) -> list[int]:
-    found = []
-    try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += [int(word) for word in Path(f"/proc/{pid}/task/{thread}/children").read_text().split()]
-    except OSError:
-        pass
-    return found
-
-
-def _words(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _status(pid: int) -> float:
-    return _field(Path(f"/proc/{pid}/status"), "VmRSS:")
-
-
-def _proportional(pid: int) -> float:
-    return _field(Path(f"/proc/{pid}/smaps_rollup"), "Pss:")
-
-
-def _field(path: Path, name: str) -> float:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) * 1024 / MB for line in lines if line.startswith(name)), 0.0)
+def _proportional(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.Error):
+        return process.memory_full_info().pss / MB
+    return 0.0

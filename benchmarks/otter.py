@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.assignment import Assignment
+from autograder.course.assignment import Assignment
 from benchmarks.course import Run
 from benchmarks.ours import run
 from benchmarks.pasted import SEED
@@ -24,7 +24,7 @@ import inspect as _inspect
 
 from otter.test_files import test_case as _test_case
 
-from autograder.dialect import LocalStudent as _LocalStudent
+from autograder.suite.student import LocalStudent as _LocalStudent
 
 OK_FORMAT = False
 name = {question!r}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from autograder.assignment import Assignment
-from autograder.nbgrader.hooks import gradebook_url
-from autograder.sample import Recipe
+from autograder.authoring.sample_class import Recipe
+from autograder.course.assignment import Assignment
+from autograder.nbgrader.config import gradebook_url
 from benchmarks.course import Grades, Run, make_class, make_course
 
 

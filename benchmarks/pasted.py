@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from autograder.assignment import Assignment
+from autograder.course.assignment import Assignment
 
 SEED = 20_230_211
 
@@ -30,7 +30,7 @@ def hidden_score(
 
     import torch
 
-    from autograder.dialect import LocalStudent
+    from autograder.suite.student import LocalStudent
 
     torch.set_num_threads(1)
     total, earned, held = 0.0, 0.0, True

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.assignment import Assignment
+from autograder.course.assignment import Assignment
 from benchmarks.course import Grades, Run
 from benchmarks.ours import recorded_grades, run
 from benchmarks.pasted import scoring_cell

@@ -69,7 +69,8 @@ def _anatomy(anatomy: dict[str, Any]) -> str:
                 rows.append((part["name"], f"{1000 * part['seconds']:.1f}", f"{share:.0%}"))
     table = _table(
         (
-            f"where the time goes ({anatomy['calls']:.0f} calls a submission, in {anatomy['rounds']:.0f} rounds)",
+            f"where the time goes ({anatomy['calls']:.0f} calls a submission, "
+            f"in {anatomy['crossings']:.0f} crossings of the wall)",
             "ms",
             "share",
         ),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder import fleet, sample
-from autograder.assignment import Assignment, load
-from autograder.jail.warden import Warden
-from autograder.submission import Cell, Submission
+from autograder.authoring import sample_class
+from autograder.course.assignment import Assignment, load_assignment
+from autograder.course.submission import Cell, Submission
+from autograder.grading.task import process_supervisor
+from autograder.jail.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
 A1 = "a1-convolution"
@@ -20,12 +21,12 @@ A1 = "a1-convolution"
 
 @pytest.fixture(scope="session")
 def a1() -> Assignment:
-    return load(ROOT, A1)
+    return load_assignment(ROOT, A1)
 
 
 @pytest.fixture(scope="session")
-def warden() -> Warden:
-    return fleet._own_warden()
+def supervisor() -> Supervisor:
+    return process_supervisor()
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def make_course(tmp_path: Path) -> Callable[..., Path]:
 
 def copy_course(target: Path) -> Path:
     target.mkdir(parents=True)
-    for name in ("solutions", "assignments", "autograder/suites"):
+    for name in ("solutions", "assignments"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     shutil.copy(ROOT / "nbgrader_config.py", target)
     return target
@@ -45,7 +46,7 @@ def copy_course(target: Path) -> Path:
 @pytest.fixture(scope="session")
 def reference(a1: Assignment) -> dict[str, str]:
     """The reference solutions' sources, by exercise."""
-    return sample.reference_sources(a1)
+    return sample_class.reference_sources(a1)
 
 
 @pytest.fixture

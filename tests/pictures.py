@@ -12,8 +12,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from autograder import sample
-from autograder.assignment import load
+from autograder.authoring import sample_class
+from autograder.course.assignment import load_assignment
 from tests.lab import Notebook, jupyter_lab, open_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,8 +51,8 @@ def site(browser: Browser) -> bytes:
 
 def check(browser: Browser) -> bytes:
     """What a student sees who flipped the kernel: the check's cell and the first failure below it."""
-    assignment = load(ROOT, "a1-convolution")
-    wrong = sample.reference_sources(assignment)["conv2d"].replace("windows, w)", "windows, w.flip(-1, -2))")
+    assignment = load_assignment(ROOT, "a1-convolution")
+    wrong = sample_class.reference_sources(assignment)["conv2d"].replace("windows, w)", "windows, w.flip(-1, -2))")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / assignment.name
         shutil.copytree(assignment.release, folder)

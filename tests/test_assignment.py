@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from autograder.assignment import AssignmentError, assignment_names, find_root, load, read_manifest
+from autograder.course.assignment import assignment_names, find_root, load_assignment
+from autograder.course.errors import AssignmentError
+from autograder.course.manifest import read_manifest
 
 GOOD = """
 title = "Convolution"
@@ -36,7 +38,7 @@ def course(tmp_path):
 
 
 def test_a_manifest_is_read(course):
-    assignment = load(course, "a9-test")
+    assignment = load_assignment(course, "a9-test")
     assert assignment.manifest.due == datetime(2026, 12, 1, 12, tzinfo=UTC)
     assert list(assignment.exercises) == ["conv2d"] and list(assignment.written) == ["why"]
     assert assignment.exercises["conv2d"].forbidden_operators == ("aten::*conv*",)
@@ -48,7 +50,7 @@ def test_a_manifest_is_read(course):
     ("hours", "share"), [(-1, 0), (0, 0), (0.01, 0.15), (24, 0.15), (24.01, 0.30), (48, 0.30), (48.01, 1), (9999, 1)]
 )
 def test_lateness_costs_what_the_steps_say(course, hours, share):
-    assert load(course, "a9-test").manifest.penalty(hours * 3600) == share
+    assert load_assignment(course, "a9-test").manifest.penalty(hours * 3600) == share
 
 
 @pytest.mark.parametrize(
@@ -75,12 +77,12 @@ def test_a_malformed_manifest_gets_one_sentence(course, change, sentence):
 
 def test_an_unknown_assignment_is_named_with_the_known_ones(course):
     with pytest.raises(AssignmentError, match=r"no assignment called 'a8'.*there is: a9-test"):
-        load(course, "a8")
+        load_assignment(course, "a8")
     for name in ("../solutions", "a9-test/..", "", "."):
         with pytest.raises(AssignmentError):
-            load(course, name)
+            load_assignment(course, name)
 
 
 def test_outside_a_course_the_error_says_what_a_course_is(tmp_path):
-    with pytest.raises(AssignmentError, match="solutions/ and autograder/"):
+    with pytest.raises(AssignmentError, match=r"solutions/<assignment>/assignment\.toml"):
         find_root(tmp_path)

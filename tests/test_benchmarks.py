@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from autograder import sample
+from autograder.authoring import sample_class
 from benchmarks import grading, table
 from benchmarks.course import DifferentGrades, require_same, well_behaved
 from benchmarks.grading import RATIOS, TITLES, Plan
@@ -20,7 +20,7 @@ STUDENTS = ("hana", "lena", "nadia")
 @pytest.fixture(scope="module")
 def results(a1):
     plan = Plan(submissions=3, rounds=1, stock=1, otter=0, linearity=(), memory=3, checks=1, dissected=2)
-    recipes = [recipe for recipe in sample.recipes(a1) if recipe.student in STUDENTS]
+    recipes = [recipe for recipe in sample_class.recipes(a1) if recipe.student in STUDENTS]
     return grading.measure(plan, recipes)
 
 

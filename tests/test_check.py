@@ -1,5 +1,8 @@
 """What ``check("exercise")`` shows a student, on small suites in a folder of its own and in a real kernel."""
 
+import base64
+import io
+import json
 import linecache
 import re
 import subprocess
@@ -12,14 +15,19 @@ import numpy as np
 import pytest
 import torch
 from nbclient import NotebookClient
+from PIL import Image
 
 from autograder.check import check, examine
-from autograder.dialect import Measurement
-from autograder.difference import explain
-from autograder.drawing import growth
-from autograder.render import readable
-from autograder.report import Verdict
-from autograder.work import Work
+from autograder.check import run as run_module
+from autograder.check.differences import explain
+from autograder.check.growth import explanation
+from autograder.check.page import as_html
+from autograder.check.pictures import difference_text, panels
+from autograder.check.text import as_text
+from autograder.course.text import readable
+from autograder.course.verdict import Verdict
+from autograder.measure.work import Work
+from autograder.suite.loops import Measurement
 
 MANIFEST = """
 title = "Small things"
@@ -38,7 +46,9 @@ kind = "written"
 SUITE = """
 import pytest
 import torch
-from autograder.dialect import assert_close, loop_free, normal
+from autograder.suite.assertions import assert_close
+from autograder.suite.loops import loop_free
+from autograder.suite.inputs import normal
 
 def test_values(student, rng):
     "Every entry should be `twice` what it was."
@@ -99,7 +109,9 @@ def folder(tmp_path):
 
 @pytest.fixture
 def run(folder):
-    def run(source: str, name: str = "double"):
+    def run(source: str, name: str = "double", suite: str = ""):
+        if suite:
+            (folder / "tests" / "test_double.py").write_text(suite)
         namespace: dict[str, object] = {"torch": torch, "__name__": "__main__"}
         # A cell's source is known to Python as a notebook makes it known.
         linecache.cache["<cell>"] = (len(source), None, source.splitlines(keepends=True), "<cell>")
@@ -111,14 +123,18 @@ def run(folder):
 
 def both(result) -> tuple[str, str]:
     """The text that the page shows and the plain text, white space evened out."""
-    page = Page(result._repr_html_())
+    page = Page(as_html(result))
     assert not page.open
-    return " ".join(page.text.split()), " ".join(repr(result).split())
+    return " ".join(page.text.split()), " ".join(as_text(result).split())
+
+
+def verdicts(result) -> dict[str, Verdict]:
+    return {test.name: test.verdict for test in result.tests}
 
 
 def test_a_right_answer_passes_and_shows_its_counts(run):
     result = run(RIGHT)
-    assert (result.verdict, result.passed, result.problem) == (Verdict.PASSED, 3, "")
+    assert (result.verdict, len(result.passing), result.problem) == (Verdict.PASSED, 3, "")
     for shown in both(result):
         assert "all 3 tests pass" in shown
         assert "No loops" in shown
@@ -130,7 +146,7 @@ def test_a_wrong_value_is_shown_with_its_reason_its_place_and_a_picture(run):
         RIGHT
         + "\nright = double\ndef double(x):\n    y = right(x)\n    if x.dim() == 4: y[1, 2, 0, 3] += 1\n    return y"
     )
-    assert result.by_name["test_values"].verdict is Verdict.WRONG
+    assert verdicts(result)["test_values"] is Verdict.WRONG
     for shown in both(result):
         assert "2 of 3 tests pass" in shown
         assert "1 of 120 values differ" in shown
@@ -138,10 +154,10 @@ def test_a_wrong_value_is_shown_with_its_reason_its_place_and_a_picture(run):
         assert "[1, 2, :, :]" in shown
         assert shown.index("Every entry should be twice what it was.") < shown.index("1 of 120")
         assert "assert_close(student.double(x), x + x)" in shown
-    pictures = [attrs for tag, attrs in Page(result._repr_html_()).tags if tag == "svg"]
+    pictures = [attrs for tag, attrs in Page(as_html(result)).tags if tag == "svg"]
     assert [each["role"] for each in pictures] == ["img"] * 3
     assert pictures[2]["aria-label"].startswith("difference: 1 of 20 entries differ")
-    assert "...+.\n" in repr(result)
+    assert "...+.\n" in as_text(result)
 
 
 def test_the_failing_line_is_the_tests_own_also_where_a_helper_compares(run, folder):
@@ -157,7 +173,7 @@ def test_the_failing_line_is_the_tests_own_also_where_a_helper_compares(run, fol
 
 def test_an_error_is_shown_with_the_students_line(run):
     result = run("def helper(x):\n    return x.nothing\n\ndef double(x):\n    return helper(x)\n")
-    assert result.by_name["test_values"].verdict is Verdict.ERROR
+    assert verdicts(result)["test_values"] is Verdict.ERROR
     for shown in both(result):
         assert "AttributeError: 'Tensor' object has no attribute 'nothing'" in shown
         assert "double, line 5 → helper, line 2" in shown
@@ -178,12 +194,13 @@ def test_exit_in_a_function_ends_the_call_and_not_the_notebook(run):
 
 def test_a_loop_is_shown_as_growing_counts_and_the_line_it_stands_on(run):
     result = run(RIGHT + "\nplus = double\ndef double(x):\n    return torch.stack([plus(row) for row in x])\n")
-    assert result.verdict is Verdict.ERROR or result.verdict is Verdict.LOOPS
-    assert result.by_name["test_no_loops"].verdict is Verdict.LOOPS
+    # Row by row the values are the right ones, and the first letter of a text is refused as the whole would be.
+    assert list(verdicts(result).values()) == [Verdict.PASSED, Verdict.PASSED, Verdict.LOOPS]
+    assert result.verdict is Verdict.LOOPS
     for shown in both(result):
         assert "in step with the size, as one loop does" in shown
         assert "Lines of yours that loop: line 9: return torch.stack([plus(row) for row in x])." in shown
-    rows = [tag for tag, _ in Page(result._repr_html_()).tags if tag == "tr"]
+    rows = [tag for tag, _ in Page(as_html(result)).tags if tag == "tr"]
     assert len(rows) == 4
 
 
@@ -194,7 +211,7 @@ def test_only_loops_in_what_the_exercise_uses_are_pointed_at(run):
 
 def test_a_forbidden_operator_is_named_with_what_is_open_instead(run):
     result = run("def double(x):\n    return 2 * x\n")
-    assert result.by_name["test_values"].verdict is Verdict.FORBIDDEN
+    assert verdicts(result)["test_values"] is Verdict.FORBIDDEN
     for shown in both(result):
         assert "The call used aten::mul" in shown
         assert "Open to you are slicing" in shown
@@ -244,25 +261,81 @@ def test_a_random_generator_and_the_threads_are_left_as_they_were(run):
     expected = torch.rand(1)
     torch.manual_seed(0)
     threads = torch.get_num_threads()
+    torch.set_num_threads(3)
     run(RIGHT)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(threads)
     assert torch.equal(torch.rand(1), expected)
-    assert torch.get_num_threads() == threads
 
 
-HOSTILE = "</pre></style><script>alert(1)</script>\x1b[31m\x00\u202e\ud800"
+# What a result is made of, pictures aside.
+TAGS = {"style", "div", "span", "b", "i", "p", "code", "pre", "mark", "details", "summary", "ul", "li"}
+HOSTILE = '</pre></style><script>alert(1)</script>"><img src=x onerror=alert(2)>{{7*7}}{% x %}'
+
+
+def hostile(place: str) -> str:
+    """Text with ``place`` in front that would become markup, a template's expression or a control character."""
+    return place + HOSTILE + "\x1b[31m\x00\u202e\ud800"
+
+
+def assert_harmless(result, *places: str) -> None:
+    """``result`` shows what was written at each of ``places`` as that text, and does nothing else."""
+    page = Page(as_html(result))
+    assert {tag for tag, _ in page.tags} <= TAGS
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    for place in places:
+        assert place + HOSTILE in page.text
+        assert place + HOSTILE in as_text(result)
+    for shown in (as_html(result), as_text(result)):
+        shown.encode("utf-8")
+        assert not re.search("[\x00\x1b\u202e\ud800]", shown)
 
 
 def test_nothing_that_a_student_writes_becomes_markup(run):
     source = (
-        f"def double(x):\n    print({HOSTILE!r})\n    raise type({HOSTILE[:8]!r}, (Exception,), {{}})({HOSTILE!r})\n"
+        f"def double(x):\n    print({hostile('printed')!r})\n"
+        f"    raise type({hostile('type')!r}.replace('\\0', ''), (Exception,), {{}})({hostile('message')!r})\n"
     )
-    result = run(source)
-    page = Page(result._repr_html_())
-    assert {"script", "img", "iframe", "a"}.isdisjoint(tag for tag, _ in page.tags)
-    assert "<script>alert(1)</script>" in page.text
-    for shown in (result._repr_html_(), repr(result)):
-        shown.encode("utf-8")
-        assert not re.search("[\x00\x1b\u202e\ud800]", shown)
+    assert_harmless(run(source), "printed", "type", "message")
+
+
+def test_nothing_in_the_source_or_in_a_functions_name_becomes_markup(run):
+    source = f"def double(x):\n    return x.nothing  # {HOSTILE}\n"
+    source += f"double.__code__ = double.__code__.replace(co_name={hostile('name')!r}.replace('\\0', ''))\n"
+    assert_harmless(run(source.replace("\ud800", "")), "nothing  # ", "name")
+
+
+def test_an_error_whose_words_claim_to_be_markup_is_shown_as_text(run):
+    source = (
+        "from markupsafe import Markup\nclass Claim(Exception):\n"
+        f"    def __str__(self): return Markup({hostile('claim')!r})\ndef double(x):\n    raise Claim\n"
+    )
+    assert_harmless(run(source), "claim")
+
+
+def test_a_value_whose_words_claim_to_be_markup_is_shown_as_text(run):
+    source = (
+        "from markupsafe import Markup\nclass Claim:\n"
+        f"    def __repr__(self): return Markup({HOSTILE!r})\n    __html__ = __str__ = __repr__\n"
+        "def double(x):\n    return Claim()\n"
+    )
+    assert_harmless(run(source), "")
+
+
+def test_nothing_in_an_assignments_files_becomes_markup(run, folder):
+    title = hostile("title").replace("\ud800", "")  # which TOML cannot hold
+    (folder / "assignment.toml").write_text(MANIFEST.replace('"Twice as much"', json.dumps(title)))
+    suite = (
+        f"import pytest\n@pytest.mark.parametrize('n', [1], ids=['name' + {HOSTILE!r}])\n"
+        f"def test_double(student, n):\n    {hostile('docstring')!r}\n    assert student.double(n) == 3, {HOSTILE!r}\n"
+    )
+    (folder / "tests" / "test_double.py").write_text(suite)
+    assert_harmless(run("def double(x):\n    return 2 * x\n"), "title", "name", "docstring", "")
+
+
+def test_nothing_in_the_name_of_an_exercise_becomes_markup(folder):
+    assert_harmless(examine(HOSTILE[:90], folder, {}))
+    assert "<script>alert(1)</script>" in Page(as_html(examine(HOSTILE[:90], folder, {}))).text
 
 
 def test_a_value_that_lies_about_itself_is_shown_all_the_same(run):
@@ -312,7 +385,7 @@ def test_broken_files_get_a_sentence(folder, file, text, sentence):
 
 
 def test_a_suite_that_was_edited_is_read_anew(run, folder):
-    assert run(RIGHT).passed == 3
+    assert len(run(RIGHT).passing) == 3
     (folder / "tests" / "test_double.py").write_text("def test_other(student):\n    'Other.'\n    assert False\n")
     assert [test.name for test in run(RIGHT).tests] == ["test_other"]
 
@@ -357,6 +430,16 @@ def test_check_returns_nothing_that_would_show_twice(folder, monkeypatch, capsys
     monkeypatch.chdir(folder)
     assert check("double") is None
     assert "Twice as much" in capsys.readouterr().out
+
+
+def test_a_result_that_cannot_be_shown_becomes_a_sentence(folder, monkeypatch, capsys):
+    def stumbling(result):
+        return as_text(result) if result.problem else {}["lost"]
+
+    monkeypatch.setattr(run_module, "as_text", stumbling)
+    monkeypatch.chdir(folder)
+    check("double")
+    assert "The check itself failed, not your code: KeyError: 'lost'" in capsys.readouterr().out
 
 
 # --- how a difference is explained ---------------------------------------------------------------------------------
@@ -412,16 +495,34 @@ def test_a_value_of_another_kind_is_named(got, expected, said):
     assert said in explain(got, expected).facts
 
 
-@pytest.mark.parametrize("shape", [(1,), (7,), (3, 4), (2, 3, 50, 70), (0, 3), ()])
+@pytest.mark.parametrize("shape", [(1,), (7,), (3, 4), (2, 3, 50, 70)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool, torch.complex64])
-def test_arrays_of_every_rank_and_dtype_can_be_explained_and_drawn(shape, dtype):
-    from autograder.drawing import difference_text, pictures
+def test_arrays_of_every_rank_and_dtype_can_be_drawn(shape, dtype):
+    seen = explain(torch.ones(shape, dtype=dtype), torch.zeros(shape, dtype=dtype))
+    rows, columns = (1, *shape)[-2:]
+    assert difference_text(seen.slice) == (["+" * columns] * rows if rows < 33 else [])
+    pictures = [size_of(panel.image) for panel in panels(seen.slice)]
+    assert pictures == [(rows, columns) if columns < 49 else (rows // 2, columns // 2)] * 3
 
-    expected = torch.zeros(shape, dtype=dtype)
-    seen = explain(torch.ones(shape, dtype=dtype), expected)
-    if seen.slice is not None:
-        assert Page(pictures(seen.slice)).tags
-        assert len(difference_text(seen.slice)) <= 32
+
+@pytest.mark.parametrize("shape", [(0, 3), ()])
+def test_arrays_without_an_axis_or_an_entry_are_not_drawn(shape):
+    assert explain(torch.ones(shape), torch.zeros(shape)).slice is None
+
+
+def test_pictures_of_noise_are_shown_whole(run):
+    noisy = "return x + x + torch.randn(48, 48) if isinstance(x, torch.Tensor) else x + x"
+    page = Page(as_html(run(RIGHT.replace("return x + x", noisy), suite=SUITE.replace("2, 3, 4, 5", "48, 48"))))
+    images = [attributes["href"] for tag, attributes in page.tags if tag == "image"]
+    assert max(map(len, images)) > 4000
+    assert [size_of(image) for image in images] == [(48, 48)] * 3
+
+
+def size_of(image: str) -> tuple[int, int]:
+    """Rows and columns of a PNG in a data URI, all of which is there."""
+    picture = Image.open(io.BytesIO(base64.b64decode(image.partition(",")[2], validate=True)))
+    picture.load()
+    return picture.size[::-1]
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
@@ -439,7 +540,7 @@ def test_arrays_of_every_rank_and_dtype_can_be_explained_and_drawn(shape, dtype)
     ],
 )
 def test_counts_are_read_as_loops(counts, words):
-    assert words in growth(Measurement((6, 9, 13), tuple(Work(n) for n in counts)))
+    assert words in explanation(Measurement((6, 9, 13), tuple(Work(n) for n in counts)))
 
 
 @pytest.mark.parametrize(

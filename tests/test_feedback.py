@@ -6,21 +6,29 @@ from html.parser import HTMLParser
 
 import pytest
 
-from autograder.assignment import Manifest
-from autograder.feedback import page, summary_html, summary_text
-from autograder.report import MEANING, ExerciseResult, Report, TestResult, Verdict
+from autograder.course.manifest import Manifest
+from autograder.course.report import ExerciseResult, Report, TestResult
+from autograder.course.verdict import Verdict
+from autograder.nbgrader.feedback_page import page, summary_html, summary_text
 
-HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(2)>\x1b]8;;http://x\x07\x00\u202e\ud800\"'"
-MANIFEST = Manifest.model_validate(
-    {
-        "title": "Convolution",
-        "due": datetime(2026, 12, 1, 23, 59, tzinfo=UTC),
-        "exercise": {
-            "conv2d": {"title": "The layer", "points": 6},
-            "essay": {"title": "Why share weights?", "points": 3, "kind": "written"},
-        },
-    }
-)
+HOSTILE = "</title></pre></style><script>alert(1)</script>\"><img src=x onerror=alert(2)>' {{7*7}}{% x %}"
+TITLE = "The layer"
+
+
+def a_manifest(title: str = "Convolution", exercise: str = TITLE, essay: str = "Why share weights?") -> Manifest:
+    return Manifest.model_validate(
+        {
+            "title": title,
+            "due": datetime(2026, 12, 1, 23, 59, tzinfo=UTC),
+            "exercise": {
+                "conv2d": {"title": exercise, "points": 6},
+                "essay": {"title": essay, "points": 3, "kind": "written"},
+            },
+        }
+    )
+
+
+MANIFEST = a_manifest()
 GRADED = datetime(2026, 12, 2, 8, 30, tzinfo=UTC)
 
 
@@ -55,8 +63,7 @@ def a_test(verdict: Verdict = Verdict.PASSED, **fields) -> TestResult:
 def an_exercise(*tests: TestResult, **fields) -> ExerciseResult:
     verdict = next((test.verdict for test in tests if test.verdict is not Verdict.PASSED), Verdict.PASSED)
     return ExerciseResult(
-        **{"name": "conv2d", "title": "The layer", "score": 3.0, "max_score": 6.0, "verdict": verdict, "tests": tests}
-        | fields
+        **{"name": "conv2d", "score": 3.0, "max_score": 6.0, "verdict": verdict, "tests": tests} | fields
     )
 
 
@@ -95,7 +102,7 @@ def test_a_page_says_what_was_earned_and_why_not_more():
         "Stride moves",
         "The window should advance by stride along both axes.",
         "64% of the values differ.",
-        MEANING[Verdict.WRONG],
+        Verdict.WRONG.meaning,
         "seed 20261201",
     ):
         assert said in shown
@@ -114,7 +121,7 @@ def test_lateness_is_said_only_when_there_is_some():
 
 def test_a_tests_points_are_its_share_of_the_exercises_points():
     exercise = an_exercise(a_test(points=1.0), a_test(Verdict.WRONG, points=3.0))
-    for shown in (words(summary_html(exercise)), summary_text(exercise)):
+    for shown in (words(summary_html(exercise, TITLE)), summary_text(exercise, TITLE)):
         assert "1.5 points" in shown
         assert "4.5 points" in shown
 
@@ -122,8 +129,8 @@ def test_a_tests_points_are_its_share_of_the_exercises_points():
 def test_an_exercise_that_was_not_written_is_not_taken_apart():
     exercise = an_exercise(a_test(Verdict.MISSING, message="Some reason."), a_test(Verdict.MISSING), score=0.0)
     for shown in (
-        words(summary_html(exercise)),
-        summary_text(exercise),
+        words(summary_html(exercise, TITLE)),
+        summary_text(exercise, TITLE),
         words(page(a_report(exercise), MANIFEST, GRADED, None)),
     ):
         assert "there is nothing to grade yet" in shown
@@ -133,10 +140,10 @@ def test_an_exercise_that_was_not_written_is_not_taken_apart():
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_every_verdict_has_words_and_a_symbol(verdict):
     exercise = an_exercise(a_test(verdict), verdict=verdict, score=0.0)
-    for shown in (words(summary_html(exercise)), summary_text(exercise)):
-        assert MEANING[verdict] in shown
+    for shown in (words(summary_html(exercise, TITLE)), summary_text(exercise, TITLE)):
+        assert verdict.meaning in shown
         assert re.search("[✓✗○◐!]", shown)
-    assert MEANING[verdict] in words(page(a_report(exercise, verdict=verdict), MANIFEST, GRADED, None))
+    assert verdict.meaning in words(page(a_report(exercise, verdict=verdict), MANIFEST, GRADED, None))
 
 
 def test_a_file_that_could_not_be_read_is_explained_without_exercises():
@@ -153,25 +160,55 @@ def test_a_page_is_complete_in_itself():
     assert not re.search(r"https?:|url\(|@import|\bon\w+=", html)
     assert [attrs["href"] for tag, attrs in tags if tag == "a"] == ["#exercise-1"]
     assert "default-src 'none'" in html
-    assert "prefers-color-scheme:dark" in html
+    assert "prefers-color-scheme: dark" in html
     assert "@media print" in html
 
 
-def test_nothing_from_a_student_becomes_markup_or_leaves_utf8():
-    exercise = an_exercise(
-        a_test(Verdict.ERROR, name=f"test_{HOSTILE}", message=HOSTILE, detail=HOSTILE),
-        title=HOSTILE,
-        remarks=(HOSTILE,),
+def hostile(place: str) -> str:
+    """Text with ``place`` in front that would become markup, a template's expression or a control character."""
+    return place + HOSTILE + "\x1b]8;;http://x\x07\x1b[31m\x00\u202e\ud800"
+
+
+def assert_harmless(html: str, *places: str) -> None:
+    """``html`` shows what was written at each of ``places`` as that text, and does nothing else."""
+    parsed = Page(html)
+    assert not {tag for tag, _ in parsed.tags} & {"script", "img"}
+    assert not any(name.startswith("on") for _, attributes in parsed.tags for name in attributes)
+    for place in places:
+        assert place + HOSTILE in parsed.text
+    assert_printable(html)
+
+
+def assert_printable(text: str) -> None:
+    text.encode("utf-8")
+    assert not re.search("[\x00\x07\x1b\u202e\ud800]", text)
+
+
+HOSTILE_EXERCISE = an_exercise(
+    a_test(Verdict.ERROR, name=hostile("test_failed"), message=hostile("Message"), detail=hostile("Detail")),
+    a_test(name=hostile("test_passed")),
+    remarks=(hostile("remark of the exercise"),),
+)
+
+
+def test_nothing_becomes_markup_on_a_page():
+    report = a_report(
+        HOSTILE_EXERCISE,
+        student=hostile("student"),
+        output=hostile("output"),
+        remarks=(hostile("remark"),),
+        key=HOSTILE[8:20],
     )
-    report = a_report(exercise, student=HOSTILE, output=HOSTILE, remarks=(HOSTILE,), key=HOSTILE, assignment=HOSTILE)
-    for shown in (page(report, MANIFEST, GRADED, HOSTILE), summary_html(exercise)):
-        parsed = Page(shown)
-        assert not {tag for tag, _ in parsed.tags} & {"script", "img"}
-        assert "<script>alert(1)</script>" in parsed.text
-        assert not any(name.startswith("on") for _, attrs in parsed.tags for name in attrs)
-    for shown in (page(report, MANIFEST, GRADED, HOSTILE), summary_html(exercise), summary_text(exercise)):
-        shown.encode("utf-8")
-        assert not re.search("[\x00\x07\x1b\u202e\ud800]", shown)
+    manifest = a_manifest(hostile("course"), hostile("exercise"), hostile("essay"))
+    places = ("Failed", "Passed", "Message", "Detail", "remark of the exercise", "student", "output", "remark")
+    html = page(report, manifest, GRADED, hostile("late"))
+    assert_harmless(html, *places, "course", "exercise", "essay", "late")
+
+
+def test_nothing_becomes_markup_in_a_summary():
+    html = summary_html(HOSTILE_EXERCISE, hostile("title"))
+    assert_harmless(html, "title", "Failed", "Passed", "Message", "Detail", "remark of the exercise")
+    assert_printable(summary_text(HOSTILE_EXERCISE, hostile("title")))
 
 
 def test_what_a_notebook_printed_is_clipped():
@@ -181,14 +218,15 @@ def test_what_a_notebook_printed_is_clipped():
 
 
 def test_the_fragment_brings_its_looks_along():
-    tags = Page(summary_html(an_exercise(a_test(), WRONG))).tags
+    tags = Page(summary_html(an_exercise(a_test(), WRONG), TITLE)).tags
     assert not {tag for tag, _ in tags} & {"style", "link", "script"}
     assert not any("class" in attrs for _, attrs in tags)
+    assert all("style" in attrs for tag, attrs in tags if tag == "div")
 
 
 def test_the_plain_summary_has_all_that_the_fragment_has():
     exercise = an_exercise(a_test(), WRONG, a_test(Verdict.LOOPS, gate=True, points=0.0), remarks=("Cut short.",))
-    squeezed = summary_text(exercise).replace("`", "")
+    squeezed = summary_text(exercise, TITLE).replace("`", "")
     for said in (
         "The layer",
         "3 of 6 points",
@@ -198,4 +236,4 @@ def test_the_plain_summary_has_all_that_the_fragment_has():
         "Cut short.",
     ):
         assert said in squeezed
-        assert said in words(summary_html(exercise))
+        assert said in words(summary_html(exercise, TITLE))

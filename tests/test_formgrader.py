@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from autograder import sample
-from autograder.assignment import Assignment, load
-from autograder.sample import Recipe
+from autograder.authoring import sample_class
+from autograder.authoring.sample_class import Recipe
+from autograder.course.assignment import Assignment, load_assignment
 from tests.conftest import A1, command, copy_course
 from tests.lab import Server, choose, jupyter_lab, open_page
 
@@ -29,7 +29,7 @@ ANSWER = "One kernel for all positions: 456 numbers to learn. It says that a pat
 def course(tmp_path_factory: pytest.TempPathFactory, reference: dict[str, str]) -> Path:
     """A course with five submissions, which wait to be graded."""
     course = copy_course(tmp_path_factory.mktemp("formgrader") / "course")
-    assignment = load(course, A1)
+    assignment = load_assignment(course, A1)
     flipped = reference["conv2d"].replace("windows, w)", "windows, w.flip(-1, -2))")
     assert flipped != reference["conv2d"]
     for recipe in (
@@ -46,7 +46,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, reference: dict[str, str]) 
 def hand_in(recipe: Recipe, assignment: Assignment, submitted: Path) -> None:
     folder = submitted / recipe.student / assignment.name
     folder.mkdir(parents=True)
-    (folder / f"{assignment.name}.ipynb").write_bytes(sample.notebook_bytes(recipe, assignment))
+    (folder / f"{assignment.name}.ipynb").write_bytes(sample_class.notebook_bytes(recipe, assignment))
     at = assignment.manifest.due + recipe.late
     (folder / "timestamp.txt").write_text(at.strftime("%Y-%m-%d %H:%M:%S %Z\n"))
 

@@ -25,15 +25,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbgrader.api import Gradebook
 
-from autograder import sample, submission
-from autograder.archive import STUDENT, ArchiveError, collect, name_problem
-from autograder.assignment import load
-from autograder.fleet import Grader
-from autograder.nbgrader import gradebook
+from autograder.authoring import sample_class
+from autograder.collect.collect import collect
+from autograder.collect.entry import STUDENT
+from autograder.collect.errors import ArchiveError
+from autograder.collect.names import name_problem
+from autograder.course import submission
+from autograder.course.assignment import load_assignment
+from autograder.course.submission import list_submissions
+from autograder.course.verdict import Verdict
+from autograder.grading.grader import Grader
+from autograder.grading.local import LocalExecutor
+from autograder.nbgrader.config import gradebook_url
 from autograder.nbgrader.exporter import canonical
-from autograder.nbgrader.hooks import gradebook_url
-from autograder.report import Verdict
-from autograder.submission import list_submissions
+from autograder.nbgrader.recording import record
+from autograder.nbgrader.release import require
 from tests.conftest import A1, ROOT, copy_course
 
 COUNT = int(os.environ.get("PIXELWISE_FUZZ", "600"))
@@ -43,8 +49,8 @@ SECONDS = 10  # that one file may take on a busy machine
 MEGABYTES = 600  # by which the process may grow
 
 BASES = [
-    sample.notebook_bytes(recipe, load(ROOT, A1))
-    for recipe in sample.recipes(load(ROOT, A1))
+    sample_class.notebook_bytes(recipe, load_assignment(ROOT, A1))
+    for recipe in sample_class.recipes(load_assignment(ROOT, A1))
     if recipe.student in ("ada", "bela", "aron", "hugo")
 ]
 
@@ -249,7 +255,7 @@ def is_clean(text):
 def check_notebook(folder, raw, assignment):
     """Read ``raw`` as a submission and make nbgrader's notebook of it; returns what was read."""
     (folder / f"{A1}.ipynb").write_bytes(raw)
-    got = submission.read(folder, "eve", A1)
+    got = submission.read_submission(folder, "eve", A1)
     assert bool(got.problem) == (got.verdict is not Verdict.PASSED) and not (got.problem and got.cells)
     assert all(is_clean(cell.source) for cell in got.cells) and is_clean(got.problem) and "\n" not in got.problem
     notebook = canonical(assignment, got)
@@ -305,25 +311,25 @@ def test_a_notebook_of_millions_of_values_is_refused_soon_and_in_little_memory(t
     raw = b'{"nbformat": 4, "cells": [' + piece * ((31 << 20) // len(piece))
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     (tmp_path / f"{A1}.ipynb").write_bytes(raw)
-    assert submission.read(tmp_path, "eve", A1).problem
+    assert submission.read_submission(tmp_path, "eve", A1).problem
     assert time.process_time() - start < SECONDS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MEGABYTES << 10
 
 
 def test_a_run_over_hostile_notebooks_gives_every_one_a_verdict_and_a_place_in_the_gradebook(tmp_path):
     root = copy_course(tmp_path / "course")
-    assignment = load(root, A1)
+    assignment = load_assignment(root, A1)
     for number in range(GRADED):
         folder = root / "submitted" / f"student-{number:03}" / A1
         folder.mkdir(parents=True)
         (folder / f"{A1}.ipynb").write_bytes(fuzzed(10**6 + number))
-    gradebook.require(assignment)
+    require(assignment)
     listed = list_submissions(root / "submitted", A1)
     grader = Grader(assignment)
-    graded = grader.many(listed, jobs=2)
+    graded = grader.grade_class(listed, LocalExecutor(2))
     assert [one.report.student for one in graded] == [student for student, _ in listed]
     assert [one.report.student for one in graded if one.report.verdict is Verdict.FAULT] == []
-    assert gradebook.record(assignment, [grader.store.get(one.report.key) for one in graded]) == {}
+    assert record(assignment, [grader.store.get(one.report.key) for one in graded]) == {}
     with Gradebook(gradebook_url(root)) as opened:
         scores = {s.student.id: s.score for s in opened.assignment_submissions(A1)}
     assert scores == {one.report.student: pytest.approx(one.report.score) for one in graded}

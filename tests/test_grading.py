@@ -5,20 +5,24 @@ import re
 
 import pytest
 
-from autograder import grading, keys
-from autograder.report import Report, Verdict
-from autograder.submission import Cell, Submission
+from autograder.course.errors import GradingError
+from autograder.course.report import Report
+from autograder.course.submission import Cell, Submission
+from autograder.course.verdict import Verdict
+from autograder.grading import keys
+from autograder.grading.grade import grade_submission
+from autograder.grading.session import DEATHS_PER_EXERCISE, cells_to_run
 from tests.conftest import A1, ROOT
 
 LAYER = "conv2d"
 
 
 @pytest.fixture
-def grade(a1, warden, submit):
+def grade(a1, supervisor, submit):
     """Grades sources as a submission; only the exercises named, to save time."""
 
     def run(*sources, only=(LAYER,), seed=7):
-        return grading.grade(a1, submit(*sources), warden, seed, only=only)
+        return grade_submission(a1, submit(*sources), supervisor, seed, only=only)
 
     return run
 
@@ -80,10 +84,7 @@ def test_an_endless_call_is_not_waited_for_in_every_test(grade):
     report = grade("def conv2d(*a, **k):\n    while True: pass")
     result = report.exercise(LAYER)
     assert result.verdict is Verdict.TIMEOUT
-    assert (
-        sum("not tried again" in test.detail for test in result.tests)
-        == len(result.tests) - grading.DEATHS_PER_EXERCISE
-    )
+    assert sum("not tried again" in test.detail for test in result.tests) == len(result.tests) - DEATHS_PER_EXERCISE
 
 
 def test_cells_run_out_of_order_work(grade, reference):
@@ -106,14 +107,14 @@ def test_a_forged_check_changes_nothing(grade):
 
 def test_cells_equal_to_the_authors_are_left_out_and_all_others_are_the_students(a1, submit):
     locked = [c.source for c in a1.released_notebook.cells if c.metadata.get("nbgrader", {}).get("locked")]
-    cells = grading.cells_to_run(a1, submit(*locked, "check('conv2d')  # mine", "x = 1"))
+    cells = cells_to_run(a1, submit(*locked, "check('conv2d')  # mine", "x = 1"))
     assert [c.source for c in cells][-2:] == ["check('conv2d')  # mine", "x = 1"]
     assert not any(re.fullmatch(r'check\("\w+"\)', c.source) for c in cells)
 
 
-def test_an_unreadable_submission_is_a_report_with_zeros(a1, warden):
+def test_an_unreadable_submission_is_a_report_with_zeros(a1, supervisor):
     bad = Submission("x", A1, ROOT, problem="it is not valid JSON", verdict=Verdict.UNREADABLE)
-    report = grading.grade(a1, bad, warden, 1)
+    report = grade_submission(a1, bad, supervisor, 1)
     assert set(verdicts(report).values()) == {"unreadable"} and report.remarks == ("it is not valid JSON",)
 
 
@@ -152,29 +153,29 @@ def test_seeds_are_the_courses_secret(tmp_path):
 
 
 def test_a_key_changes_with_all_that_decides_a_grade(a1, submit, make_course, tmp_path):
-    from autograder.assignment import load
+    from autograder.course.assignment import load_assignment
 
     one, two = submit("x = 1"), submit("x = 2")
-    harness = keys.harness_digest(a1)
-    assert keys.report_key(harness, one, 1) != keys.report_key(harness, two, 1)
-    assert keys.report_key(harness, one, 1) != keys.report_key(harness, one, 2)
+    decided = keys.digest_of(keys.deciding_parts(a1))
+    assert keys.report_key(decided, one, 1) != keys.report_key(decided, two, 1)
+    assert keys.report_key(decided, one, 1) != keys.report_key(decided, one, 2)
     root = make_course()
-    suite = root / "autograder" / "suites" / A1 / "test_conv2d.py"
-    before = keys.harness_digest(load(root, A1))
+    suite = root / "solutions" / A1 / "hidden" / "test_conv2d.py"
+    before = keys.deciding_parts(load_assignment(root, A1))
     suite.write_text(suite.read_text() + "\n# changed\n")
-    assert keys.harness_digest(load(root, A1)) != before
+    assert keys.deciding_parts(load_assignment(root, A1)) != before
 
 
-def test_a_broken_suite_is_our_fault_and_not_the_students(make_course, warden, submit):
-    from autograder.assignment import load
+def test_a_broken_suite_is_our_fault_and_not_the_students(make_course, supervisor, submit):
+    from autograder.course.assignment import load_assignment
 
     root = make_course()
-    (root / "autograder" / "suites" / A1 / "test_conv2d.py").write_text("import nothing_of_the_kind\n")
-    with pytest.raises(grading.GradingError, match="cannot be imported"):
-        grading.grade(load(root, A1), submit("x = 1"), warden, 1, only=(LAYER,))
+    (root / "solutions" / A1 / "hidden" / "test_conv2d.py").write_text("import nothing_of_the_kind\n")
+    with pytest.raises(GradingError, match="cannot be imported"):
+        grade_submission(load_assignment(root, A1), submit("x = 1"), supervisor, 1, only=(LAYER,))
 
 
 def test_a_submissions_metadata_does_not_choose_what_runs(a1, reference):
     swapped = (Cell("code", reference[LAYER], "check-conv2d"), Cell("code", "pass", LAYER))
-    cells = grading.cells_to_run(a1, Submission("x", A1, ROOT, swapped))
+    cells = cells_to_run(a1, Submission("x", A1, ROOT, swapped))
     assert reference[LAYER] in [c.source for c in cells]

@@ -24,7 +24,7 @@ import pytest
 import sqlalchemy
 from nbgrader.api import Gradebook
 
-from autograder.nbgrader.hooks import gradebook_url
+from autograder.nbgrader.config import gradebook_url
 from tests.conftest import A1, command, copy_course
 
 KILLS = int(os.environ.get("PIXELWISE_KILLS", "6"))
@@ -183,8 +183,8 @@ def victims(grader, kind):
 
 
 def is_zygote(process):
-    """Whether it is a zygote, or an inmate, which is one's child."""
-    return process.name() != "bwrap" and "autograder.jail.zygote" in " ".join(process.cmdline())
+    """Whether it is a zygote, or a sandbox's process, which is one's child."""
+    return process.name() != "bwrap" and "autograder.jail.inside.zygote" in " ".join(process.cmdline())
 
 
 def disturb(root, draw, seconds, count):

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from autograder.assignment import Assignment
+from autograder.course.assignment import Assignment
 from tests.lab import DARK, LIGHT, Notebook, Server, jupyter_lab, open_page
 
 pytestmark = pytest.mark.browser

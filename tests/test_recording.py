@@ -8,14 +8,18 @@ import time
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import sample
-from autograder.assignment import AssignmentError, load
-from autograder.fleet import Grader
-from autograder.nbgrader import execute, gradebook
-from autograder.nbgrader.hooks import gradebook_url
-from autograder.nbgrader.recorder import Recorder
-from autograder.report import Verdict
-from autograder.store import Store
+from autograder.authoring import sample_class
+from autograder.course.assignment import load_assignment
+from autograder.course.errors import AssignmentError
+from autograder.course.verdict import Verdict
+from autograder.grading.grader import Grader
+from autograder.grading.local import LocalExecutor
+from autograder.grading.store import Store
+from autograder.nbgrader import execute
+from autograder.nbgrader.config import gradebook_url
+from autograder.nbgrader.recorder_process import RecorderProcess
+from autograder.nbgrader.recording import Recording, record
+from autograder.nbgrader.release import require
 from benchmarks.course import make_course
 
 STUDENTS = ("ada", "bela", "hana", "kofi")
@@ -25,20 +29,20 @@ STUDENTS = ("ada", "bela", "hana", "kofi")
 def graded(tmp_path_factory):
     """A course whose submissions are graded, and none of them recorded."""
     made = make_course(tmp_path_factory.mktemp("graded") / "course", "a1-convolution")
-    recipes = {recipe.student: recipe for recipe in sample.recipes(made)}
+    recipes = {recipe.student: recipe for recipe in sample_class.recipes(made)}
     for student in STUDENTS:
         folder = made.root / "submitted" / student / made.name
         folder.mkdir(parents=True)
-        (folder / f"{made.name}.ipynb").write_bytes(sample.notebook_bytes(recipes[student], made))
-    gradebook.require(made)
+        (folder / f"{made.name}.ipynb").write_bytes(sample_class.notebook_bytes(recipes[student], made))
+    require(made)
     folders = {student: made.root / "submitted" / student / made.name for student in STUDENTS}
-    Grader(made).many(list(folders.items()), jobs=1)
+    Grader(made).grade_class(list(folders.items()), LocalExecutor(1))
     return made
 
 
 @pytest.fixture
 def assignment(graded, tmp_path):
-    return load(shutil.copytree(graded.root, tmp_path / "course"), graded.name)
+    return load_assignment(shutil.copytree(graded.root, tmp_path / "course"), graded.name)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def scores(assignment):
 
 def test_every_score_is_in_the_gradebook(assignment, reports):
     told = []
-    assert gradebook.record(assignment, reports, told.append) == {}
+    assert record(assignment, reports, told.append) == {}
     assert scores(assignment) == {report.student: report.score for report in reports}
     assert sorted(told) == sorted([*STUDENTS, *STUDENTS])
 
@@ -63,13 +67,13 @@ def test_every_score_is_in_the_gradebook(assignment, reports):
 def test_a_student_that_nbgrader_refuses_costs_no_other(assignment, reports, monkeypatch, refused):
     original = execute.write_outputs
 
-    def write_outputs(notebook, report):
+    def write_outputs(notebook, report, titles):
         if report.student == refused:
             raise RuntimeError("nbgrader stumbles")
-        original(notebook, report)
+        original(notebook, report, titles)
 
     monkeypatch.setattr(execute, "write_outputs", write_outputs)
-    failed = gradebook.record(assignment, reports)
+    failed = record(assignment, reports)
     assert list(failed) == [refused] and "nbgrader stumbles" in failed[refused]
     kept = {report.student: report.score for report in reports if report.student != refused}
     assert {student: score for student, score in scores(assignment).items() if student != refused} == kept
@@ -78,21 +82,21 @@ def test_a_student_that_nbgrader_refuses_costs_no_other(assignment, reports, mon
 def test_a_recording_that_is_interrupted_keeps_whole_students_alone(assignment, reports, monkeypatch):
     original = execute.write_outputs
 
-    def write_outputs(notebook, report):
+    def write_outputs(notebook, report, titles):
         if report.student == STUDENTS[2]:
             raise KeyboardInterrupt
-        original(notebook, report)
+        original(notebook, report, titles)
 
     monkeypatch.setattr(execute, "write_outputs", write_outputs)
     with pytest.raises(KeyboardInterrupt):
-        gradebook.record(assignment, reports)
+        record(assignment, reports)
     assert scores(assignment) == {report.student: report.score for report in reports[:2]}
 
 
 def test_who_handed_in_no_notebook_is_recorded_whenever_that_is_added(assignment, reports):
     (assignment.root / "submitted" / "nobody" / assignment.name).mkdir(parents=True)
     nothing = reports[0].model_copy(update={"student": "nobody", "score": 0.0, "verdict": Verdict.UNREADABLE})
-    with gradebook.Recording(assignment) as recording:
+    with Recording(assignment) as recording:
         recording.add(reports[:2])
         recording.add([nothing])
         assert recording.finish() == {}
@@ -102,44 +106,45 @@ def test_who_handed_in_no_notebook_is_recorded_whenever_that_is_added(assignment
 def test_a_recorder_takes_reports_as_they_come(assignment, reports):
     store = Store(assignment.root)
     told = []
-    with Recorder(assignment) as recorder:
+    with RecorderProcess(assignment) as recorder:
         recorder.ready()
         for report in reports:
             recorder.add(report.student)
         assert recorder.finish(lambda visits, expected, at: told.append((visits, expected))) == {}
     assert scores(assignment) == {report.student: report.score for report in reports}
     assert told[-1] == (2 * len(reports), 2 * len(reports))
-    assert all(store.latest(assignment.name, student).recorded for student in STUDENTS)
+    assert all(store.latest(assignment.name, student).recorded_with for student in STUDENTS)
     assert (assignment.root / "grades.csv").is_file()
     assert all((assignment.root / "feedback" / s / assignment.name / "report.html").is_file() for s in STUDENTS)
 
 
 @pytest.mark.parametrize("when", ["at once", "ready", "added"])
 def test_a_recorder_that_is_killed_begins_again(assignment, reports, when):
-    with Recorder(assignment) as recorder:
+    with RecorderProcess(assignment) as recorder:
         if when == "at once":
-            recorder._process.kill()
+            recorder.process.kill()
         recorder.ready()
         if when == "ready":
-            recorder._process.kill()
+            recorder.process.kill()
         for report in reports:
             recorder.add(report.student)
         if when == "added":
-            recorder._process.kill()
+            recorder.process.kill()
         assert recorder.finish() == {}
     assert scores(assignment) == {report.student: report.score for report in reports}
 
 
 def test_a_recorder_that_is_killed_again_and_again_says_so(assignment):
-    with Recorder(assignment) as recorder, pytest.raises(AssignmentError, match="run the same command again"):
+    with RecorderProcess(assignment) as recorder, pytest.raises(AssignmentError, match="run the same command again"):
         while True:
-            recorder._process.kill()
+            recorder.process.kill()
+            recorder.process.join()
+            recorder.add(STUDENTS[0])
             recorder.ready()
-            recorder._ready = False
 
 
 def test_a_recorder_that_stumbles_does_not_stop_the_grading(assignment, reports):
-    with Recorder(assignment) as recorder:
+    with RecorderProcess(assignment) as recorder:
         recorder.ready()
         (assignment.root / "gradebook.db").write_bytes(b"not a database")
         for report in reports:
@@ -151,16 +156,15 @@ def test_a_recorder_that_stumbles_does_not_stop_the_grading(assignment, reports)
 
 def test_what_nbgrader_would_not_have_ends_the_run_before_anything_is_graded(assignment):
     (assignment.release / f"{assignment.name}.ipynb").unlink()
-    with Recorder(assignment) as recorder, pytest.raises(AssignmentError, match="autograder release"):
+    with RecorderProcess(assignment) as recorder, pytest.raises(AssignmentError, match="autograder release"):
         recorder.ready()
 
 
 def test_a_refusal_that_is_heard_early_is_said_in_its_own_words(assignment):
     (assignment.release / f"{assignment.name}.ipynb").unlink()
-    with Recorder(assignment) as recorder:
-        while recorder._why is None:
-            recorder.add(STUDENTS[0])
-            time.sleep(0.1)
+    with RecorderProcess(assignment) as recorder:
+        recorder.process.join()  # it has said why nothing can be recorded
+        recorder.add(STUDENTS[0])
         with pytest.raises(AssignmentError, match="autograder release"):
             recorder.ready()
 
@@ -172,11 +176,11 @@ def test_the_grader_itself_imports_neither_nbgrader_nor_pytorch():
 
 
 def test_a_recorder_does_not_import_pytorch():
-    program = "import sys, autograder.nbgrader.gradebook; print('torch' in sys.modules)"
+    program = "import sys, autograder.nbgrader.recording; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_no_submission_is_read_again_to_be_recorded(assignment, reports, monkeypatch):
-    monkeypatch.setattr(execute, "_graded", lambda name, student: pytest.fail("it looked for the report again"))
-    assert gradebook.record(assignment, reports) == {}
+    monkeypatch.setattr(execute, "read_submission", lambda *_: pytest.fail("it looked for the report again"))
+    assert record(assignment, reports) == {}

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from autograder import redteam
-from autograder.redteam import MARK, ROWS, UNUSUAL, Attack
+from autograder.authoring import leftovers, redteam
+from autograder.authoring.attacks import MARK, ROWS, UNUSUAL, Attack, attacks
 from tests import naive
 from tests.conftest import ROOT
 
@@ -16,9 +16,9 @@ PLAIN_WRONG = "def $name(*args, **kwargs):\n    return None"
 
 
 def all_attacks():
-    from autograder.assignment import load
+    from autograder.course.assignment import load_assignment
 
-    return redteam.attacks(load(ROOT, "a1-convolution"))
+    return attacks(load_assignment(ROOT, "a1-convolution"))
 
 
 ATTACKS = all_attacks()
@@ -106,7 +106,7 @@ def test_the_naive_graders_know_right_from_wrong(how, name, a1, reference, tmp_p
 
 
 def test_the_watch_sees_what_is_left_behind(tmp_path):
-    before = redteam.traces([tmp_path])
+    before = leftovers.traces([tmp_path])
     (tmp_path / f"{MARK}.txt").touch()
     child = subprocess.Popen(["cat", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     pidfd = os.pidfd_open(child.pid)
@@ -115,7 +115,7 @@ def test_the_watch_sees_what_is_left_behind(tmp_path):
         child.stdin.write(b"\n")
         child.stdin.flush()
         child.stdout.readline()
-        found = redteam.leftovers(before, redteam.traces([tmp_path]))
+        found = leftovers.leftovers(before, leftovers.traces([tmp_path]))
     finally:
         os.close(pidfd)
         child.kill()
@@ -123,15 +123,15 @@ def test_the_watch_sees_what_is_left_behind(tmp_path):
     assert any("cat -" in line for line in found)
     assert any(MARK in line for line in found) and any("pidfd" in line for line in found)
     (tmp_path / f"{MARK}.txt").unlink()
-    assert redteam.leftovers(before, redteam.traces([tmp_path])) == []
+    assert leftovers.leftovers(before, leftovers.traces([tmp_path])) == []
 
 
 def test_the_watch_sees_orphans(tmp_path):
-    with redteam._watch(tmp_path) as left:
+    with leftovers.watch(tmp_path) as left:
         (tmp_path / "tmp" / "forgotten").touch()
         subprocess.run(["sh", "-c", "setsid sleep 61 >/dev/null 2>&1 &"], check=True)
     assert any("sleep 61" in line for line in left) and any("forgotten" in line for line in left)
-    for pid, line in redteam._descendants(os.getpid()).items():
+    for pid, line in leftovers.descendants(os.getpid()).items():
         if line == "sleep 61":
             os.kill(pid, 9)
             os.waitpid(pid, 0)

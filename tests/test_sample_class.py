@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 import pytest
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder import sample
-from autograder.assignment import load
-from autograder.nbgrader.hooks import gradebook_url
-from autograder.report import Report, Verdict
-from autograder.store import Store
-from autograder.submission import list_submissions
+from autograder.authoring import sample_class
+from autograder.course.assignment import load_assignment
+from autograder.course.report import Report
+from autograder.course.submission import list_submissions
+from autograder.course.verdict import Verdict
+from autograder.grading.store import Store
+from autograder.nbgrader.config import gradebook_url
 from tests.conftest import A1, ROOT, command, copy_course
 
 
@@ -45,7 +46,7 @@ def stock(ours, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def recipes(a1):
-    return {recipe.student: recipe for recipe in sample.recipes(a1)}
+    return {recipe.student: recipe for recipe in sample_class.recipes(a1)}
 
 
 def grades(root):
@@ -74,7 +75,7 @@ def test_the_class_is_worth_grading(recipes):
 
 def test_our_reports_are_as_the_recipes_state(ours, recipes):
     root, _ = ours
-    assignment = load(root, A1)
+    assignment = load_assignment(root, A1)
     done = command("autograder", "grade", A1, "--no-gradebook", "--json", cwd=root)
     reports = [Report.model_validate_json(line) for line in done.stdout.splitlines()]
     assert {report.student for report in reports} == {r.student for r in recipes.values() if not r.absent}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import submission
-from autograder.report import Verdict
+from autograder.course import submission
+from autograder.course.verdict import Verdict
 
 
 def notebook(*sources, **top):
@@ -28,7 +28,7 @@ def folder(tmp_path):
 def read(folder, raw=None):
     if raw is not None:
         (folder / "a1.ipynb").write_bytes(raw)
-    return submission.read(folder, "ada", "a1")
+    return submission.read_submission(folder, "ada", "a1")
 
 
 def test_cells_are_read_with_windows_line_ends_and_a_byte_order_mark(folder):

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from autograder import validate
-from autograder.assignment import load
+from autograder.authoring import validate
+from autograder.course.assignment import load_assignment
 from tests.conftest import A1, ROOT, command, copy_course
 
 
@@ -30,14 +30,9 @@ def edit(path, old, new):
 
 def failing(root):
     """The titles and problems of the static checks that do not hold. Stops before any submission is graded."""
-    assignment = load(root, A1)
-    checks = [
-        ("cells", list(validate._cells(assignment))),
-        ("suites", list(validate._suites(assignment))),
-        ("release", list(validate._release(assignment))),
-        ("leaks", list(validate._leaks(assignment))),
-    ]
-    return {name: problems for name, problems in checks if problems}
+    assignment = load_assignment(root, A1)
+    checks = zip(("cells", "suites", "release", "leaks"), validate.static_checks(assignment).values(), strict=True)
+    return {name: found for name, problems in checks if (found := list(problems))}
 
 
 def test_the_course_as_it_stands_passes_the_static_checks(root):
@@ -58,13 +53,13 @@ def test_an_exercise_without_cells_is_found(root):
 
 
 def test_a_test_without_a_sentence_for_the_student_is_found(root):
-    suite = root / "autograder" / "suites" / A1 / "test_conv2d.py"
+    suite = root / "solutions" / A1 / "hidden" / "test_conv2d.py"
     suite.write_text(suite.read_text() + "\n\ndef test_more(student):\n    assert student\n")
     assert "test_more has no docstring" in failing(root)["suites"][0]
 
 
 def test_a_missing_gate_is_found(root):
-    suite = root / "autograder" / "suites" / A1 / "test_conv2d.py"
+    suite = root / "solutions" / A1 / "hidden" / "test_conv2d.py"
     suite.write_text(suite.read_text().replace("@pytest.mark.gate", "@pytest.mark.points(1)"))
     assert "no gate that measures it" in failing(root)["suites"][0]
 
@@ -77,7 +72,7 @@ def test_a_stale_release_is_found(root):
 
 
 def test_a_solution_in_what_students_get_is_found(root):
-    source = root / "autograder" / "suites" / A1 / "test_conv2d.py"
+    source = root / "solutions" / A1 / "hidden" / "test_conv2d.py"
     shutil.copy(source, root / "assignments" / A1 / "tests" / "test_hidden.py")
     assert "of a hidden suite" in failing(root)["leaks"][0]
     shutil.copy(root / "solutions" / A1 / f"{A1}.ipynb", root / "assignments" / A1)

@@ -9,8 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import _disable_current_modes
 
-from autograder import work
-from autograder.dialect import LocalFunction, Loops, Mismatch, assert_right_when_large, loop_free
+from autograder.measure import work
+from autograder.measure.operators import used_operators
+from autograder.suite.errors import Loops, Mismatch
+from autograder.suite.loops import assert_right_when_large, loop_free
+from autograder.suite.student import LocalFunction
 
 SIZES = (6, 9, 13)
 
@@ -144,9 +147,9 @@ def test_switching_the_counter_off_is_noticed():
 
 def test_going_back_through_a_view_counts_as_autograd():
     x = torch.rand(4, requires_grad=True)
-    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum().backward(), ("autograd::*",))
+    _, used = used_operators(lambda: x.as_strided((2, 2), (1, 1)).sum().backward(), ("autograd::*",))
     assert used["autograd::backward"] > 0
-    _, used = work.operators(lambda: x.as_strided((2, 2), (1, 1)).sum(), ("autograd::*",))
+    _, used = used_operators(lambda: x.as_strided((2, 2), (1, 1)).sum(), ("autograd::*",))
     assert "autograd::backward" not in used
 
 
@@ -213,46 +216,46 @@ WAYS = {
 @pytest.mark.filterwarnings("ignore")  # some of these ways are old
 @pytest.mark.parametrize("way", WAYS)
 def test_a_convolution_is_noted_however_it_is_called(way):
-    """The wires see what PyTorch's own dispatch mode sees, and the mode is not needed for it."""
+    """The kernels see what PyTorch's own dispatch mode sees, and the mode is not needed for it."""
     patterns = ("*::*conv[!e]*",)
-    _, used = work.operators(lambda: WAYS[way](X.clone(), W.clone()), patterns)
+    _, used = used_operators(lambda: WAYS[way](X.clone(), W.clone()), patterns)
     assert work.matching(used, patterns) == sorted(used) and used
     if way not in ("no mode", "traced"):  # the mode would see nothing of the one and break the other
         assert work.matching(work.measure(lambda: WAYS[way](X.clone(), W.clone())).operators, patterns)
 
 
-def test_wires_change_no_value_and_note_nothing_else():
+def test_kernels_change_no_value_and_note_nothing_else():
     def harmless(x, w):
         windows = x.unfold(2, 3, 1).unfold(3, 3, 1)
         return torch.einsum("nchwij,ocij->nohw", windows, w)
 
     patterns = ("*::*conv[!e]*", "aten::im2col*", "autograd::*")
-    value, used = work.operators(lambda: harmless(X, W), patterns)
+    value, used = used_operators(lambda: harmless(X, W), patterns)
     assert not used and torch.equal(value, harmless(X, W))
-    value, used = work.operators(lambda: F.conv2d(X, W, stride=2), patterns)
+    value, used = used_operators(lambda: F.conv2d(X, W, stride=2), patterns)
     assert used == {"aten::convolution": 1} and torch.equal(value, F.conv2d(X, W, stride=2))
 
 
-def test_wires_are_of_no_effect_outside_of_the_call():
-    work.operators(lambda: None, ("aten::mul",))
+def test_kernels_are_of_no_effect_outside_of_the_call():
+    used_operators(lambda: None, ("aten::mul",))
     assert (X * 2).sum() == 144
-    assert work.operators(lambda: None, ("aten::mul",))[1] == {}
+    assert used_operators(lambda: None, ("aten::mul",))[1] == {}
 
 
 def test_what_a_watched_operator_raises_comes_through():
     with pytest.raises(RuntimeError, match="expected input"):
-        work.operators(lambda: F.conv2d(X, torch.ones(3, 5, 3, 3)), ("*::*conv[!e]*",))
-    _, used = work.operators(lambda: F.conv2d(X, W), ("*::*conv[!e]*",))
+        used_operators(lambda: F.conv2d(X, torch.ones(3, 5, 3, 3)), ("*::*conv[!e]*",))
+    _, used = used_operators(lambda: F.conv2d(X, W), ("*::*conv[!e]*",))
     assert used == {"aten::convolution": 1}
 
 
 def test_operators_that_are_defined_later_are_noted():
     patterns = ("late::*",)
-    work.operators(lambda: None, patterns)
+    used_operators(lambda: None, patterns)
     library = torch.library.Library("late", "DEF")
     library.define("twice(Tensor x) -> Tensor")
     library.impl("twice", lambda x: x * 2, "CompositeExplicitAutograd")
-    value, used = work.operators(lambda: torch.ops.late.twice(X), patterns)
+    value, used = used_operators(lambda: torch.ops.late.twice(X), patterns)
     assert used == {"late::twice": 1} and value[0, 0, 0, 0] == 2
 
 

@@ -1,7 +1,5 @@
 """What students download: one zip with the notebook, the visible tests and all that is needed to run them."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
@@ -10,7 +8,8 @@ import zipfile
 from importlib.metadata import requires
 from pathlib import Path
 
-from autograder.assignment import Assignment, AssignmentError
+from autograder.course.assignment import Assignment
+from autograder.course.errors import AssignmentError
 
 ALSO = ("jupyterlab",)  # what a student opens the notebook with
 EPOCH = (2020, 1, 1, 0, 0, 0)  # one date for every file, so that equal content makes equal bundles

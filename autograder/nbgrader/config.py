@@ -1,14 +1,12 @@
 """nbgrader's configuration for a course that is graded in the jail. ``nbgrader_config.py`` calls it."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path
 
 from traitlets.config import Config
 
-from autograder.nbgrader.hooks import gradebook_url
+from autograder.course.assignment import AUTHORS_ONLY
 
 # nbgrader makes a new gradebook by running the command `alembic`, which an environment that is not activated hides.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -17,11 +15,11 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 def configure(c: Config, root: Path) -> None:
     """Point nbgrader at the folders of the course in ``root``, and its autograder at the jail."""
     c.CourseDirectory.root = str(root)
-    c.CourseDirectory.course_id = "pixelwise"
+    c.CourseDirectory.course_id = root.name
     c.CourseDirectory.db_url = gradebook_url(root)
     c.CourseDirectory.source_directory = "solutions"
     c.CourseDirectory.release_directory = "assignments"
-    c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__"]
+    c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", *AUTHORS_ONLY]
     c.IncludeHeaderFooter.header = c.IncludeHeaderFooter.footer = ""
     c.Autograde.exporter_class = "autograder.nbgrader.exporter.SubmissionExporter"
     c.Autograde.pre_convert_hook = "autograder.nbgrader.hooks.before_autograde"
@@ -33,6 +31,11 @@ def configure(c: Config, root: Path) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
     c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LateSteps"
-    c.ZipCollectApp.extractor_plugin = "autograder.nbgrader.collect.SafeExtractor"
-    c.ZipCollectApp.collector_plugin = "autograder.nbgrader.collect.SafeCollector"
+    c.ZipCollectApp.extractor_plugin = "autograder.nbgrader.zip_collect.SafeExtractor"
+    c.ZipCollectApp.collector_plugin = "autograder.nbgrader.zip_collect.SafeCollector"
     c.ExportApp.plugin_class = "autograder.nbgrader.export.GradesCsv"
+
+
+def gradebook_url(root: Path) -> str:
+    """The address of a course's gradebook."""
+    return f"sqlite:///{root / 'gradebook.db'}"

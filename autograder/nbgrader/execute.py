@@ -1,7 +1,5 @@
 """Stands where nbgrader executes a notebook: the submission is graded in the jail, its result written to its cells."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
@@ -11,11 +9,12 @@ from typing import Any
 import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder import feedback
-from autograder.assignment import find_root, load
-from autograder.fleet import Grader
-from autograder.report import Report, Verdict
-from autograder.submission import read as read_submission
+from autograder.course.assignment import find_root, load_assignment
+from autograder.course.report import Report
+from autograder.course.submission import read_submission
+from autograder.course.verdict import Verdict
+from autograder.grading.grader import Grader
+from autograder.nbgrader import feedback_page
 
 _at_hand: dict[str, Report] = {}
 
@@ -30,9 +29,12 @@ def grades_at_hand(reports: Mapping[str, Report]) -> Iterator[None]:
         _at_hand.clear()
 
 
+_assignment = functools.lru_cache(maxsize=1)(load_assignment)  # its manifest is read once a run, not once a student
+
+
 @functools.lru_cache(maxsize=1)  # it reads the whole harness for its digest, once a run
 def _grader(root: Path, name: str) -> Grader:
-    return Grader(load(root, name))
+    return Grader(_assignment(root, name))
 
 
 class JailedExecute(NbGraderPreprocessor):
@@ -47,21 +49,24 @@ class JailedExecute(NbGraderPreprocessor):
     ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
         """Write the report's results into the outputs of ``nb``, which is the canonical notebook of a submission."""
         told = resources["nbgrader"]
-        report = _at_hand.get(told["student"]) or _graded(told["assignment"], told["student"])
+        root, name, student = find_root(Path.cwd()), told["assignment"], told["student"]
+        report = _at_hand.get(student) or _graded(root, name, student)
         if report.verdict is Verdict.FAULT:
             raise RuntimeError(f"{report.student} was not graded: {'; '.join(report.remarks)}")
-        write_outputs(nb, report)
+        titles = {exercise: about.title for exercise, about in _assignment(root, name).exercises.items()}
+        write_outputs(nb, report, titles)
         return nb, resources
 
 
-def _graded(name: str, student: str) -> Report:
-    grader = _grader(find_root(Path.cwd()), name)
-    folder = grader.assignment.root / "submitted" / student / name
-    return grader.one(read_submission(folder, student, name))
+def _graded(root: Path, name: str, student: str) -> Report:
+    return _grader(root, name).grade_one(read_submission(root / "submitted" / student / name, student, name))
 
 
-def write_outputs(nb: nbformat.NotebookNode, report: Report) -> None:
-    """Give the graded cells of ``nb`` their results, and its other code cells no output."""
+def write_outputs(nb: nbformat.NotebookNode, report: Report, titles: Mapping[str, str]) -> None:
+    """Give the graded cells of ``nb`` their results, and its other code cells no output.
+
+    ``titles`` are those of the exercises, by name.
+    """
     results = {f"check-{result.name}": result for result in report.exercises}
     for cell in nb.cells:
         if cell.cell_type != "code":
@@ -70,7 +75,11 @@ def write_outputs(nb: nbformat.NotebookNode, report: Report) -> None:
         result = results.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
         if result is None:
             continue
-        shown = {"text/html": feedback.summary_html(result), "text/plain": feedback.summary_text(result)}
+        title = titles[result.name]
+        shown = {
+            "text/html": feedback_page.summary_html(result, title),
+            "text/plain": feedback_page.summary_text(result, title),
+        }
         score = {"text/plain": repr(result.score)}
         # As nbformat.v4.new_output makes them, which holds each against the schema; the whole notebook is, in the end.
         cell.outputs = [

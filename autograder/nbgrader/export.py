@@ -1,7 +1,5 @@
 """Grades as CSV that any spreadsheet reads rightly: quoted, and with no cell that a spreadsheet would run."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from autograder.assignment import find_root
+from autograder.course.assignment import find_root
 from autograder.nbgrader.late import assign_penalties
 
 COLUMNS = (

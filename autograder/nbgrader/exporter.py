@@ -4,8 +4,6 @@ That notebook has every cell of the release, once, with the author's text where 
 is not, and the student's further cells between them. Copied, renamed, deleted or edited cells never reach nbgrader.
 """
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,8 @@ from typing import Any
 import nbformat
 from nbconvert.exporters import NotebookExporter
 
-from autograder.assignment import Assignment, find_root, load
-from autograder.submission import Cell, Submission
-from autograder.submission import read as read_submission
+from autograder.course.assignment import Assignment, find_root, load_assignment
+from autograder.course.submission import Cell, Submission, read_submission
 
 
 class SubmissionExporter(NotebookExporter):
@@ -30,7 +27,7 @@ class SubmissionExporter(NotebookExporter):
         told = (resources or {}).get("nbgrader", {})
         if path.is_relative_to(root / "autograded") or told.get("notebook") != told.get("assignment"):
             return super().from_filename(filename, resources=resources, **kwargs)
-        assignment = load(root, told["assignment"])
+        assignment = load_assignment(root, told["assignment"])
         submission = read_submission(path.parent, told["student"], assignment.name)
         return self.from_notebook_node(canonical(assignment, submission), resources=resources, **kwargs)
 

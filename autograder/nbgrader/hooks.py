@@ -1,17 +1,14 @@
 """What is done to a submission before nbgrader touches it."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook
-
-from autograder.assignment import Assignment, find_root, load
-from autograder.submission import timestamp
+from autograder.course.assignment import find_root, load_assignment
+from autograder.course.submission import timestamp
+from autograder.nbgrader.gradebook import set_due_date
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +23,7 @@ def before_autograde(assignment: str, student: str, notebooks: list[str], **_: A
     root = find_root(Path.cwd())
     for folder in {Path(notebook).absolute().parent for notebook in notebooks}:
         if (root / "solutions" / folder.name).is_dir():
-            set_due_date(load(root, folder.name))
+            set_due_date(load_assignment(root, folder.name))
 
 
 def set_aside_oddities(assignment: str, student: str, notebooks: list[str], **_: Any) -> None:
@@ -50,15 +47,3 @@ def set_aside(root: Path, folder: Path) -> list[Path]:
                 log.warning("set aside %s as %s", path, target)
                 moved.append(target)
     return moved
-
-
-def set_due_date(assignment: Assignment) -> None:
-    """Give the gradebook the manifest's due date, from which nbgrader reckons how late a submission is."""
-    due = assignment.manifest.due.strftime("%Y-%m-%d %H:%M:%S %z")
-    with Gradebook(gradebook_url(assignment.root)) as gradebook:
-        gradebook.update_or_create_assignment(assignment.name, duedate=due)
-
-
-def gradebook_url(root: Path) -> str:
-    """The address of a course's gradebook."""
-    return f"sqlite:///{root / 'gradebook.db'}"

@@ -1,13 +1,12 @@
 """Late work, by the steps that the assignment's manifest states."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
 
-from autograder.assignment import Manifest, assignment_names, find_root, load
+from autograder.course.assignment import assignment_names, find_root, load_assignment
+from autograder.course.manifest import Manifest
 
 
 class LateSteps(LateSubmissionPlugin):
@@ -15,7 +14,7 @@ class LateSteps(LateSubmissionPlugin):
 
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
         """The points to take off a notebook's ``score``. nbgrader does not pass the assignment; its caller knows it."""
-        assignment = load(find_root(Path.cwd()), self.parent.assignment_id)
+        assignment = load_assignment(find_root(Path.cwd()), self.parent.assignment_id)
         return penalty(assignment.manifest, score, total_seconds_late)
 
 
@@ -33,7 +32,7 @@ def assign_penalties(gradebook: Gradebook, root: Path) -> None:
     for assignment in gradebook.assignments:
         if assignment.name not in names:
             continue
-        manifest = load(root, assignment.name).manifest
+        manifest = load_assignment(root, assignment.name).manifest
         for submission in assignment.submissions:
             for notebook in submission.notebooks:
                 notebook.late_submission_penalty = penalty(manifest, notebook.score, submission.total_seconds_late)

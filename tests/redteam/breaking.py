@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from autograder import feedback
-from autograder.redteam import Attack, Target
-from autograder.report import Report
+from autograder.authoring.attacks import Attack, Target
+from autograder.course.report import Report
+from autograder.nbgrader import feedback_page
 
 FILE = {"beside": None}
 HONEST = ("passed",)
@@ -97,9 +97,10 @@ def escaped(report: Report, target: Target) -> list[str]:
             if any(value and value.strip().lower().startswith("javascript:") for _, value in attrs):
                 found.append("the page holds a link that runs script")
 
-    Reader().feed(feedback.page(report, target.assignment.manifest, datetime.now(UTC), None))
+    Reader().feed(feedback_page.page(report, target.assignment.manifest, datetime.now(UTC), None))
     for exercise in report.exercises:
-        Reader().feed(feedback.summary_html(exercise))
+        title = target.assignment.exercises[exercise.name].title
+        Reader().feed(feedback_page.summary_html(exercise, title))
     return found
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from autograder.redteam import Attack
+from autograder.authoring.attacks import Attack
 
 # Right answers, and beside them a number that grows with the input, for loops to run up to.
 RIGHT = """
@@ -116,7 +116,10 @@ def unread(id: str, title: str, source: str, gap: str = "", row: int = 16, **mor
     return Attack(f"unread-{id}", row, title, RIGHT + BUSY + REACH + source + CALLED, gap=gap, **more)
 
 
-BY_RESOLVING = "import pkgutil\nwork = pkgutil.resolve_name('autograder.' + 'work')\n"
+BY_RESOLVING = (
+    "import pkgutil\nwork = pkgutil.resolve_name('autograder.measure.' + 'work')\n"
+    "calls = pkgutil.resolve_name('autograder.measure.' + 'calls')\n"
+)
 
 ATTACKS = [
     # --- 13: loops
@@ -259,7 +262,7 @@ ATTACKS = [
                 "import pkgutil\noff = pkgutil.resolve_name('torch.utils._python_' + 'dispatch:_disable_current_modes')\n"
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n    with off():\n"
                 "        return getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)"),
-    convolution("a-wire-cut", "The kernel that notes the convolution is replaced by one that passes everything on.",
+    convolution("a-kernel-replaced", "The kernel that notes the convolution is replaced by one that passes everything on.",
                 "from torch.library import Library, fallthrough_kernel as through\nlib = Library('aten', 'IMPL')\n"
                 "for name in ('convolution', '_convolution', 'mkldnn_convolution', '_slow_conv2d_forward', 'thnn_conv2d', 'conv2d'):\n"
                 "    try: lib.impl(name, through, 'Fake', allow_override=True)\n    except Exception: pass\n"
@@ -270,7 +273,7 @@ ATTACKS = [
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n"
                 "    return leaf._op_dk(key, x, w, list(w.shape[2:]), b, two(stride), two(padding), two(dilation))",
                 row=16, wanted=("forbidden", "tampered", "wrong")),  # past autograd as well
-    convolution("of-the-calls-to-come", "The first call of a round finds the inputs of the others and convolves them all.",
+    convolution("of-the-calls-to-come", "The first call of a batch finds the inputs of the others and convolves them all.",
                 PEEK + "def conv2d(*args, **kwargs):\n    key = key_of(args, kwargs)\n    if key not in kept:\n"
                 "        for others, more in calls_to_come():\n"
                 "            try: kept[key_of(others, more)] = whole(*others, **more)\n            except Exception: pass\n"
@@ -311,18 +314,18 @@ ATTACKS = [
     loop("posing-as-the-counter", "The loop's code says that it stands in the counter's own file, which is not counted.",
          BY_RESOLVING + BUSY + "name = '__co' + 'de__'\nsetattr(loop, name, getattr(loop, name).replace(co_filename=work.__file__))\n",
          row=16, wanted=SEEN),
-    loop("patched-measure", "work.measure is replaced by one that always says the same.",
-         BY_RESOLVING + BUSY + "import types\nwork.measure = lambda call, noted=None: (call(), work.Work(7, {}, True))[1]\n", row=16, wanted=SEEN),
+    loop("patched-measure", "The function that measures is replaced by one that always says the same.",
+         BY_RESOLVING + BUSY + "import types\ncalls.measure = lambda call, noted=None: (call(), work.Work(7, {}, True))[1]\n", row=16, wanted=SEEN),
     loop("patched-work-record", "The record of the work is replaced by one that forgets.",
          BY_RESOLVING + BUSY + "kept = work.Work\nwork.Work = lambda opcodes, operators, intact: kept(7, {}, True)\n",
          row=16, wanted=SEEN),
     loop("patched-reply", "The count is altered in the answer itself.",
-         "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-         "wire.pack = lambda header, tensors=(): kept({**header, **({'replies': [{**r, 'work': {'opcodes': 7, 'operators': {}, 'intact': True}} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, tensors)\n"
+         "import pkgutil\nprotocol = pkgutil.resolve_name('autograder.jail.' + 'protocol')\nkept = protocol.pack\n"
+         "protocol.pack = lambda header, tensors=(): kept({**header, **({'replies': [{**r, 'work': {'opcodes': 7, 'operators': {}, 'intact': True}} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, tensors)\n"
          + BUSY, row=16, wanted=SEEN),
     loop("patched-perform", "calls.perform is replaced by one that counts nothing.",
-         "import pkgutil\ncalls = pkgutil.resolve_name('autograder.' + 'calls')\nkept = calls.perform\n"
-         "record = pkgutil.resolve_name('autograder.' + 'work').Work\n"
+         "import pkgutil\ncalls = pkgutil.resolve_name('autograder.measure.' + 'calls')\nkept = calls.perform\n"
+         "record = pkgutil.resolve_name('autograder.measure.' + 'work').Work\n"
          "def perform(function, mode, args, kwargs, upstream=None, forbidden=(), noted=None):\n    if mode == 'work':\n"
          "        function(*args, **kwargs)\n        return calls.Outcome(work=record(7, {}, True))\n"
          "    return kept(function, mode, args, kwargs, upstream, forbidden, noted)\ncalls.perform = perform\n" + BUSY, row=16, wanted=SEEN),
@@ -331,7 +334,7 @@ ATTACKS = [
          "    n, size[0] = size[0], 0\n    counted(n)\ndef loop(n):\n    size[0] = n\n    switch(hook); abs(n); switch(None)\n",
          row=16, wanted=SEEN),
     loop("negative-counts", "Counts are sent that are negative, huge, not numbers.",
-         BY_RESOLVING + BUSY + "kept = work.Work\nwork.measure = lambda call, noted=None: (call(), kept('many', {'aten::add': None}, True))[1]\n",
+         BY_RESOLVING + BUSY + "kept = work.Work\ncalls.measure = lambda call, noted=None: (call(), kept('many', {'aten::add': None}, True))[1]\n",
          row=16, wanted=("tampered", "error", "loops", "forbidden"), beside=()),
     convolution("popped-mode", "The mode that sees operators is popped and pushed back.",
                 "import pkgutil\nd = pkgutil.resolve_name('torch.utils._python_' + 'dispatch')\n"
@@ -343,7 +346,7 @@ ATTACKS = [
                 "            return getattr(F, 'co' + 'nv2d')(*[a.as_subclass(torch.Tensor) if isinstance(a, Inner) else a for a in args])\n"
                 + BODY + "Inner.__torch_function__(None, (), (x.as_subclass(Inner), w, b, stride, padding, dilation))", row=16),
     convolution("forgotten-operators", "The mode's record of operators is emptied.",
-                BY_RESOLVING + "kept = work.operators\nwork.operators = lambda call, patterns, noted=None: (kept(call, patterns)[0], {})\n"
+                BY_RESOLVING + "kept = calls.used_operators\ncalls.used_operators = lambda call, patterns, noted=None: (kept(call, patterns)[0], {})\n"
                 + BODY + "getattr(F, 'co' + 'nv2d')(x, w, b, stride, padding, dilation)", row=16),
     # --- 16: the same, past the reader of source
     unread("settrace-none", "sys.settrace(None), where no reader sees it.",
@@ -354,13 +357,13 @@ ATTACKS = [
            "def loop(n):\n    frame = frame_of(0)\n    setattr(frame, 'f_trace', None); setattr(frame, 'f_trace_opcodes', False)\n"
            "    while n: n -= 1\n"),
     unread("posing-as-the-counter", "The loop's code poses as the counter's, where no reader sees it.",
-           "name, where = '__co' + 'de__', reach(find('autograder.work'), '__fi~le__')\n"
+           "name, where = '__co' + 'de__', reach(find('autograder.measure.work'), '__fi~le__')\n"
            "setattr(counted, name, getattr(counted, name).replace(co_filename=where))\ndef loop(n): counted(n)\n"),
-    unread("patched-measure", "work.measure is replaced, where no reader sees it.",
-           "work = find('autograder.work')\nkept = work.Work\nsetattr(work, 'measure', lambda call, noted=None: (call(), kept(7, {}, True))[1])\n"),
+    unread("patched-measure", "The function that measures is replaced, where no reader sees it.",
+           "work = find('autograder.measure.work')\nkept = work.Work\nsetattr(find('autograder.measure.calls'), 'measure', lambda call, noted=None: (call(), kept(7, {}, True))[1])\n"),
     unread("patched-reply", "The count is altered in the answer, where no reader sees it.",
-           "wire = find('autograder.jail.wire')\nkept = wire.pack\n"
-           "setattr(wire, 'pack', lambda header, *a: kept({**header, **({'replies': [{**r, 'work': {'opcodes': 7, 'operators': {}, 'intact': True}} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, *a))\n"),
+           "protocol = find('autograder.jail.protocol')\nkept = protocol.pack\n"
+           "setattr(protocol, 'pack', lambda header, *a: kept({**header, **({'replies': [{**r, 'work': {'opcodes': 7, 'operators': {}, 'intact': True}} for r in header['replies']], 'operators': {}} if 'replies' in header else {})}, *a))\n"),
     unread("profile-instead", "A profile function does the loop, where no reader sees it.",
            "size = [0]\ndef hook(frame, event, arg):\n    n, size[0] = size[0], 0\n    counted(n)\n"
            "def loop(n):\n    size[0] = n\n    setprofile(hook); abs(n); setprofile(None)\n"),

@@ -9,7 +9,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from autograder.redteam import Attack, Target
+from autograder.authoring.attacks import Attack, Target
 
 TIME = ("timeout",)
 STOPPED = ("timeout", "memory", "error", "output", "tampered", "wrong")

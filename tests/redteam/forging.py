@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from autograder.redteam import Attack
+from autograder.authoring.attacks import Attack
 
 # What a naive grader believes: see the graders of tests/test_redteam.py that `control` names.
 REWRITE = (
@@ -259,15 +259,15 @@ ATTACKS = [
         ("wrong", "forbidden"), control="assert_close",
     ),
     Attack(
-        "patched-wire", 4, "The inmate's own code that packs values is replaced by one that sends no mistakes.",
-        "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-        "wire.pack = lambda header, tensors=(): kept({k: v for k, v in header.items() if k != 'error'}, tensors)\n"
+        "patched-protocol", 4, "The sandbox's own code that packs values is replaced by one that sends no mistakes.",
+        "import pkgutil\nprotocol = pkgutil.resolve_name('autograder.jail.' + 'protocol')\nkept = protocol.pack\n"
+        "protocol.pack = lambda header, tensors=(): kept({k: v for k, v in header.items() if k != 'error'}, tensors)\n"
         "$wrong", ("wrong", "tampered", "error", "forbidden"), beside=("passed", "tampered", "error", "wrong"),
     ),
     Attack(
         "patched-encode", 4, "Every value is sent as a number that is not one: NaN, infinity, a million digits.",
-        "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\n"
-        "wire.encode = lambda value, tensors, keep=None: {'list': [float('nan'), {'list': []}]}\n$wrong",
+        "import pkgutil\nprotocol = pkgutil.resolve_name('autograder.jail.' + 'protocol')\n"
+        "protocol.encode = lambda value, tensors, keep=None: {'list': [float('nan'), {'list': []}]}\n$wrong",
         ("wrong", "tampered", "error", "forbidden"), beside=("wrong", "tampered", "error", "loops", "passed"),
     ),
     Attack(
@@ -360,16 +360,16 @@ ATTACKS = [
     ),
     Attack(
         "frame-deep", 6, "An answer with the right number is nested a hundred thousand deep.",
-        "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
+        "import pkgutil\nprotocol = pkgutil.resolve_name('autograder.jail.' + 'protocol')\nkept = protocol.pack\n"
         "import struct, re\ndef pack(header, tensors=None):\n    number = header['id']\n"
         "    deep = ('{\"list\":[' * 100000 + ']}' * 100000)\n"
         "    text = ('{\"id\":\"%s\",\"operators\":{},\"value\":%s}' % (number, deep)).encode()\n"
         "    return struct.pack('!IQ', len(text), 0) + text\n"
-        "def $name(*args, **kwargs):\n    wire.pack = pack", ("tampered", "forbidden", "error", "wrong"),
+        "def $name(*args, **kwargs):\n    protocol.pack = pack", ("tampered", "forbidden", "error", "wrong"),
     ),
     Attack(
         "frame-bad-numbers", 6, "An answer with the right number carries tensors that overlap, overflow or do not exist.",
-        "import pkgutil, struct, json\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nturn = []\n"
+        "import pkgutil, struct, json\nprotocol = pkgutil.resolve_name('autograder.jail.' + 'protocol')\nturn = []\n"
         "def pack(header, tensors=None):\n    turn.append(1)\n"
         "    about = {'0': {'dtype': 'F32', 'shape': [2**40, 2**40], 'data_offsets': [0, 4]}}\n"
         "    inner = json.dumps(about).encode()\n    numbers = struct.pack('<Q', len(inner)) + inner + b'0000'\n"
@@ -377,12 +377,12 @@ ATTACKS = [
         "    text = json.dumps({'id': header['id'], 'operators': {}, 'value': value}).encode()\n"
         "    numbers = numbers if len(turn) % 2 else b''\n"
         "    return struct.pack('!IQ', len(text), len(numbers)) + text + numbers\n"
-        "def $name(*args, **kwargs):\n    wire.pack = pack", ("tampered", "forbidden", "error", "wrong"),
+        "def $name(*args, **kwargs):\n    protocol.pack = pack", ("tampered", "forbidden", "error", "wrong"),
     ),
     Attack(
         "a-lying-verdict", 6, "Answers carry the fields of a report: verdict, score, points, passed.",
-        "import pkgutil\nwire = pkgutil.resolve_name('autograder.jail.' + 'wire')\nkept = wire.pack\n"
-        "wire.pack = lambda header, tensors=(): kept({**header, 'verdict': 'passed', 'score': 100, 'passed': True,"
+        "import pkgutil\nprotocol = pkgutil.resolve_name('autograder.jail.' + 'protocol')\nkept = protocol.pack\n"
+        "protocol.pack = lambda header, tensors=(): kept({**header, 'verdict': 'passed', 'score': 100, 'passed': True,"
         " 'points': 100, 'jailed': False}, tensors)\n$wrong", ("wrong", "tampered", "forbidden"),
     ),
     Attack(

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from autograder.redteam import Attack, Target
-from autograder.report import Report
+from autograder.authoring.attacks import Attack, Target
+from autograder.course.report import Report
 
 # What an attack says when it found what it looked for.
 FOUND = "LEAKED"
@@ -21,7 +21,7 @@ def reading(id: str, row: int, title: str, cell: str, **more: object) -> Attack:
     return Attack(id, row, title, cell + "\n$wrong", **more)
 
 
-TELLING = "telling = ('suites', 'solutions', 'gradebook', 'secret', 'dialect', 'SuitePlugin', 'pytest', 'Oracle')\n"
+TELLING = "telling = ('hidden', 'solutions', 'gradebook', 'secret', 'run_suite', 'SuitePlugin', 'pytest', 'Oracle')\n"
 
 ATTACKS = [
     # --- 9: the process
@@ -51,24 +51,24 @@ ATTACKS = [
     reading(
         "every-object", 9, "Goes through all objects of the process for tests, plugins and secrets.",
         TELLING + "import gc\nget = getattr(gc, 'get_' + 'objects')\nfor each in get():\n"
-        "    if type(each).__name__ in ('SuitePlugin', 'Assignment', 'Manifest', 'Submission', 'Report', 'Warden', 'Item'):\n"
+        "    if type(each).__name__ in ('SuitePlugin', 'Assignment', 'Manifest', 'Submission', 'Report', 'Supervisor', 'Item'):\n"
         "        print('LEAKED', each)",
     ),
     reading(
         "every-module", 9, "Goes through the modules that others imported.",
         "import sys\nfor name in list(vars(sys)['mod' + 'ules']):\n"
         "    if name.split('.')[0] in ('pytest', '_pytest', 'nbgrader') or name in (\n"
-        "        'autograder.dialect', 'autograder.grading', 'autograder.jail.warden'):\n        print('LEAKED', name)",
+        "        'autograder.suite', 'autograder.grading', 'autograder.jail.supervisor'):\n        print('LEAKED', name)",
     ),
     reading(
         "every-class", 9, "Finds all subclasses of object.",
         "for each in getattr(object, '__sub' + 'classes__')():\n"
-        "    if each.__module__.startswith(('autograder.dialect', 'autograder.grading', 'autograder.report', '_pytest')):\n"
+        "    if each.__module__.startswith(('autograder.suite', 'autograder.grading', 'autograder.course', '_pytest')):\n"
         "        print('LEAKED', each)",
     ),
     reading(
         "closures-of-the-harness", 9, "Reads the closure and globals of the harness's own functions.",
-        "import pkgutil\nfor name in ('autograder.calls', 'autograder.work', 'autograder.jail.inmate', 'autograder.check'):\n"
+        "import pkgutil\nfor name in ('autograder.measure.calls', 'autograder.measure.work', 'autograder.jail.inside.server', 'autograder.check'):\n"
         "    module = pkgutil.resolve_name(name)\n    for key, value in vars(module).items():\n"
         "        if 'suite' in key.lower() or 'secret' in key.lower() or 'expect' in key.lower():\n"
         "            print('LEAKED', name, key)", wanted=("wrong", "forbidden"),
@@ -76,7 +76,7 @@ ATTACKS = [
     reading(
         "trace-others", 9, "Sets a trace function that watches whatever the harness does next.",
         "import sys\ngetattr(sys, 'set' + 'trace')(lambda frame, event, arg: print('LEAKED')\n"
-        "    if '/suites/' in frame.f_code.co_filename else None)", wanted=("wrong", "tampered"),
+        "    if '/hidden/' in frame.f_code.co_filename else None)", wanted=("wrong", "tampered"),
         beside=("passed", "tampered"),
     ),
     reading(
@@ -111,14 +111,14 @@ ATTACKS = [
         "import os\nfor folder, names, files in os.walk('/'):\n"
         "    names[:] = [n for n in names if os.path.join(folder, n) not in ('/usr', '/proc') and 'site-packages' not in n\n"
         "                and not n.startswith('python3')]\n"
-        "    for name in names + files:\n        if name in ('suites', 'solutions', 'submitted', 'gradebook.db', 'secret',\n"
+        "    for name in names + files:\n        if name in ('hidden', 'solutions', 'submitted', 'gradebook.db', 'secret',\n"
         "                'assignment.toml', '.autograder', '.git', 'shared') or name.startswith('test_$name'):\n"
         "            print('LEAKED', folder, name)",
     ),
     reading(
         "known-paths", 10, "Opens the files that it knows the project to have.",
-        "import os\nfor name in ('solutions', 'autograder/suites', 'gradebook.db', '.autograder/secret', 'submitted', '.git',"
-        " 'tests', 'README.md', 'autograder/dialect.py'):\n"
+        "import os\nfor name in ('solutions', 'autograder/grading', 'gradebook.db', '.autograder/secret', 'submitted', '.git',"
+        " 'tests', 'README.md', 'autograder/suite/runner.py'):\n"
         "    for way in ('$root', '/proc/1/root/$root', '/proc/self/cwd/../..', '../../..'):\n"
         "        if os.path.exists(os.path.join(way, name)): print('LEAKED', way, name)",
     ),
@@ -229,7 +229,7 @@ ATTACKS = [
         "except OSError: pass",
     ),
     Attack(
-        "sends-descriptors", 12, "Sends the warden a hundred descriptors that it did not ask for.",
+        "sends-descriptors", 12, "Sends the supervisor a hundred descriptors that it did not ask for.",
         "import socket, os\ns = socket.socket(fileno=os.dup(3))\n"
         "for _ in range(20): socket.send_fds(s, [b'x'], [os.open('/dev/null', 0) for _ in range(3)])\n$wrong",
         ("tampered", "error"),

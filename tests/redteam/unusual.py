@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from autograder.redteam import UNUSUAL, Attack, Target
+from autograder.authoring.attacks import UNUSUAL, Attack, Target
 
 A1 = "a1-convolution"
 
@@ -22,7 +22,7 @@ def variant(id: str, title: str, name: str, on: str, before: str = "") -> Attack
     class Source(str):
         pass
 
-    path = Path(__file__).parents[2] / "autograder" / "suites" / A1 / "variants" / "correct" / f"{name}.py"
+    path = Path(__file__).parents[2] / "solutions" / A1 / "variants" / "correct" / f"{name}.py"
     source = path.read_text() if path.is_file() else "$reference"
     return right(id, title, source, on=on, only=A1)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.dialect import Failure, assert_close, loop_free, normal, scattered
+from autograder.suite import Failure, assert_close, loop_free, normal, scattered
 
 VIEWS = {"as_strided", "unfold", "permute", "transpose", "view", "slice", "select"} | {
     "unsqueeze",

@@ -1,0 +1,70 @@
+"""A check's result as plain text, for a terminal and for whatever else shows no HTML."""
+
+from collections.abc import Iterator
+
+from autograder.check import growth, pictures, sentences
+from autograder.check.result import Case, CheckResult, Evidence
+from autograder.check.source import listing
+from autograder.course.text import plain, readable
+
+
+def as_text(result: CheckResult) -> str:
+    """The result as lines of text."""
+    return "\n".join(_lines(result))
+
+
+def _lines(result: CheckResult) -> Iterator[str]:
+    _, symbol, headline = sentences.headline(result)
+    yield f"{symbol} {plain(result.title or result.exercise)}: {plain(headline)}"
+    if instead := sentences.instead(result):
+        yield _bare(instead)
+        return
+    for case, others in result.groups:
+        yield _row(case, result)
+        if case.test.message:
+            yield f"      {_bare(' '.join(case.test.message.split()))}"
+        yield from (f"      {line}" for line in _evidence(case.evidence))
+        if case.failed_source:
+            yield f"      The test's line: {plain(case.failed_source, 160)}"
+        if others:
+            yield f"      {plain(sentences.others(others))}"
+    for case in result.passing:
+        yield _row(case, result)
+        for measured in case.measurements:
+            counts = "" if growth.steady(measured) else f" {growth.as_text(measured)}"
+            yield f"      {growth.explanation(measured)}{counts}"
+    yield from (f"  {_bare(remark)}" for remark in sentences.source_remarks(result))
+    if result.printed.strip():
+        yield "  What your code printed meanwhile:"
+        yield from (f"    {line}" for line in result.printed.rstrip().splitlines())
+    yield f"  {_bare(sentences.foot(result))}"
+
+
+def _row(case: Case, result: CheckResult) -> str:
+    verdict = case.test.verdict
+    words = [] if case.passed else [verdict.word]
+    words += [sentences.gate_words(result)] if case.test.gate else []
+    return f"  {verdict.symbol} {plain(readable(case.test.name))}" + (f" ({'; '.join(words)})" if words else "")
+
+
+def _evidence(evidence: Evidence) -> Iterator[str]:
+    yield from evidence.error.splitlines()
+    if evidence.facts:
+        yield _bare(" ".join(evidence.facts))
+    if evidence.expected or evidence.got:
+        at = f"first at [{', '.join(map(str, evidence.index))}]: " if evidence.index else ""
+        yield f"{at}expected {plain(evidence.expected)}, got {plain(evidence.got)}"
+    if evidence.slice is not None and (rows := pictures.difference_text(evidence.slice)):
+        yield f"{evidence.slice.name}   . equal   + too large   - too small"
+        yield from (f"    {row}" for row in rows)
+    if evidence.measured is not None:
+        yield growth.as_text(evidence.measured)
+    if evidence.frames:
+        yield f"In your code: {plain(sentences.route(evidence))}"
+        yield from (plain(line) for line, _ in listing(evidence.frames[-1].context, evidence.frames[-1].line))
+    if evidence.clue:
+        yield _bare(evidence.clue)
+
+
+def _bare(text: str) -> str:
+    return plain(text).replace("`", "")

@@ -1,0 +1,93 @@
+"""``assignment.toml``: what an author states of an assignment, read and checked."""
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from autograder.course import late_policy
+from autograder.course.errors import AssignmentError
+from autograder.course.late_policy import LateStep
+from autograder.course.limits import Limits
+
+
+class Exercise(BaseModel):
+    """One exercise. ``forbid`` holds operators (``aten::conv*``, seen at run time) and dotted names (in the source)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: str
+    points: Annotated[float, Field(gt=0)]
+    kind: Literal["code", "written"] = "code"
+    loop_free: bool = False
+    forbid: tuple[str, ...] = ()
+    gate_credit: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @property
+    def forbidden_operators(self) -> tuple[str, ...]:
+        """The patterns in ``forbid`` that name dispatched operators."""
+        return tuple(pattern for pattern in self.forbid if "::" in pattern)
+
+    @property
+    def forbidden_names(self) -> tuple[str, ...]:
+        """The patterns in ``forbid`` that name Python objects."""
+        return tuple(pattern for pattern in self.forbid if "::" not in pattern)
+
+
+class Manifest(BaseModel):
+    """``assignment.toml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: str
+    due: datetime
+    late: tuple[LateStep, ...] = ()
+    limits: Limits = Limits()
+    exercise: dict[str, Exercise]
+
+    @field_validator("due")
+    @classmethod
+    def _with_zone(cls, due: datetime) -> datetime:
+        if due.tzinfo is None:
+            raise ValueError("needs a time zone, for example 2026-12-01T23:59:00+00:00")
+        return due
+
+    @field_validator("late")
+    @classmethod
+    def _in_order(cls, steps: tuple[LateStep, ...]) -> tuple[LateStep, ...]:
+        hours = [step.within_hours for step in steps]
+        if hours != sorted(set(hours)):
+            raise ValueError("steps should be listed by growing within_hours")
+        return steps
+
+    @field_validator("exercise")
+    @classmethod
+    def _at_least_one(cls, exercises: dict[str, Exercise]) -> dict[str, Exercise]:
+        if not exercises:
+            raise ValueError("needs at least one [exercise.<name>] table")
+        for name in exercises:
+            if not name.isidentifier():
+                raise ValueError(f"the exercise name {name!r} should be a Python identifier")
+        return exercises
+
+    def penalty(self, seconds_late: float) -> float:
+        """The share of its score that work handed in ``seconds_late`` after the due time loses, from 0 to 1."""
+        return late_policy.share_lost(self.late, seconds_late)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check one ``assignment.toml``. Raises `AssignmentError` with the first thing that is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except FileNotFoundError:
+        raise AssignmentError(f"{path} does not exist; every assignment needs one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise AssignmentError(f"{path} is not valid TOML: {error}") from None
+    try:
+        return Manifest.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        raise AssignmentError(f"{path}: {where}: {what[0].lower()}{what[1:]}") from None

@@ -1,0 +1,112 @@
+"""Grades submissions of one assignment through the store: what is stored is taken from there, the rest is graded.
+
+Nothing here imports PyTorch before a submission has to be graded: a second run takes all from the store at once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autograder.course.assignment import Assignment
+from autograder.course.report import Report
+from autograder.course.submission import Submission, read_submission
+from autograder.grading import keys
+from autograder.grading.executor import Executor
+from autograder.grading.store import Latest, Store
+from autograder.grading.task import Task, grade_here
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One submission's report, whether it came from the store, and what the student's latest was before."""
+
+    report: Report
+    cached: bool
+    before: Latest | None
+    decided_by: dict[str, str]
+
+    @property
+    def why(self) -> str:
+        """What changed since the student's last report, in words; empty when nothing is known to have."""
+        known = self.before.decided_by if self.before else {}
+        parts = [part for part in (*self.decided_by, *known) if known and known.get(part) != self.decided_by.get(part)]
+        return " and ".join(dict.fromkeys(parts))
+
+    @property
+    def moved(self) -> bool:
+        """Whether a grade that had been given is now another."""
+        return self.before is not None and (self.before.score, self.before.verdict) != (
+            self.report.score,
+            self.report.verdict,
+        )
+
+
+class Grader:
+    """Grades submissions of one assignment, through the store."""
+
+    def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
+        self.assignment = assignment
+        self.store = store or Store(assignment.root)
+        _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
+        self._secret = keys.course_secret(assignment.root)
+        self._parts = keys.deciding_parts(assignment)
+        self._decided = keys.digest_of(self._parts)
+
+    def seed(self, student: str) -> int:
+        """The seed of one student's hidden tests."""
+        return keys.submission_seed(self._secret, self.assignment.name, student)
+
+    def key(self, submission: Submission) -> str:
+        """What the report of ``submission`` is stored under."""
+        return keys.report_key(self._decided, submission, self.seed(submission.student))
+
+    def grade_one(self, submission: Submission) -> Report:
+        """The report of one submission, graded in this process if need be."""
+        report = self.store.get(self.key(submission)) or self.regrade(submission)
+        self.store.put(report, self._decided_by(submission))
+        return report
+
+    def _decided_by(self, submission: Submission) -> dict[str, str]:
+        return {"the submission": submission.digest, **self._parts}
+
+    def regrade(self, submission: Submission) -> Report:
+        """The report of one submission, graded now whatever the store holds, and not stored."""
+        return grade_here(self.assignment, Task(submission, self.seed(submission.student), self.key(submission)))
+
+    def grade_class(
+        self,
+        submissions: Iterable[tuple[str, Path]],
+        executor: Executor,
+        progress: Callable[[Graded], None] = lambda _: None,
+        when_started: Callable[[], None] = lambda: None,
+    ) -> list[Graded]:
+        """Grade ``(student, folder)`` pairs, in the order of students.
+
+        The reports returned are outlines; whole ones are in the store. ``progress`` is told of each, with its whole
+        report, as it is done; ``when_started`` is called before the first that is graded now, while ``executor``
+        starts. Raises `JailError` when nothing can be jailed.
+        """
+        done: dict[str, Graded] = {}
+
+        def finish(submission: Submission, report: Report, cached: bool) -> None:
+            decided_by = self._decided_by(submission)
+            one = Graded(report, cached, self.store.put(report, decided_by), decided_by)
+            progress(one)
+            done[report.student] = replace(one, report=report.outline())
+
+        def to_grade() -> Iterator[Task]:
+            for student, folder in submissions:
+                submission = read_submission(folder, student, self.assignment.name)
+                key = self.key(submission)
+                if (report := self.store.get(key)) is not None:
+                    finish(submission, report, cached=True)
+                else:
+                    yield Task(submission, self.seed(student), key)
+
+        executor.run_tasks(
+            self.assignment,
+            to_grade(),
+            lambda task, report: finish(task.submission, report, cached=False),
+            when_started,
+        )
+        return [done[student] for student in sorted(done)]

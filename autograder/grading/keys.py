@@ -1,0 +1,117 @@
+"""Seeds of hidden tests, and the keys that reports are stored under. Needs none of what grading itself imports.
+
+A key is a hash of what decides a grade and of nothing else. A colour, a help text, a title, the due date, a recipe of
+the sample class or a written question decides none, so a change of one regrades nobody.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import platform
+import secrets
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from autograder.course.assignment import Assignment
+from autograder.course.submission import Submission
+from autograder.course.verdict import Verdict
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# The parts of this package that decide a grade: whole rooms, and files of others.
+DECIDING = (
+    "measure",
+    "suite",
+    "jail",
+    "course/report.py",
+    "course/submission.py",
+    "grading/batching.py",
+    "grading/grade.py",
+    "grading/session.py",
+)
+LIBRARIES = ("torch", "numpy", "ipython")  # what a student's values come from, and what its cells run in
+
+
+def course_secret(root: Path) -> bytes:
+    """The secret that seeds are drawn from; made on first use, readable by its owner alone, outside every jail."""
+    path = root / ".autograder" / "secret"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    path.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError), path.open("xb") as file:
+        path.chmod(0o600)
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def submission_seed(secret: bytes, assignment: str, student: str) -> int:
+    """The seed of one student's hidden tests: the same at every grading, another for everybody, unforeseeable."""
+    digest = hmac.digest(secret, f"{assignment}\0{student}".encode("utf-8", "surrogateescape"), "sha256")
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def deciding_files() -> list[Path]:
+    """The files of this package that decide a grade."""
+    places = [PACKAGE / part for part in DECIDING]
+    return [file for place in places for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+
+
+def deciding_parts(assignment: Assignment) -> dict[str, str]:
+    """A digest of each thing that decides a grade beside the submission, under the words to call it by."""
+    files = [(file.relative_to(PACKAGE).as_posix(), file.read_bytes()) for file in deciding_files()]
+    parts = {
+        # Of the table of verdicts their order decides, and not the words and colours that show them.
+        "the harness": _digest([("verdicts", " ".join(Verdict).encode()), *files]),
+        "a library": _digest((name, version(name).encode()) for name in LIBRARIES),
+        "Python": _digest([("version", platform.python_version().encode())]),
+    }
+    for path in sorted(assignment.hidden.glob("*.py")):
+        parts[f"the suite {path.name}"] = _digest([(path.name, path.read_bytes())])
+    parts["the manifest"] = _digest([("manifest", _deciding_manifest(assignment))])
+    parts["the release"] = _digest(
+        (cell.metadata.nbgrader.grade_id, cell.source.encode())
+        for cell in assignment.released_notebook.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked")
+    )
+    return parts
+
+
+def _deciding_manifest(assignment: Assignment) -> bytes:
+    """What the manifest says of grading as JSON: limits, and each exercise's points, rules and gate credit."""
+    exercises = {
+        name: exercise.model_dump(include={"points", "forbid", "gate_credit"})
+        for name, exercise in assignment.exercises.items()
+    }
+    return json.dumps([assignment.manifest.limits.model_dump(), exercises]).encode()
+
+
+def shown_words(assignment: Assignment) -> str:
+    """A digest of what the manifest says that no grade depends on and that students are shown: titles, dates, late
+    steps.
+
+    When it changes nothing is graded again; penalties and feedback are brought up to date.
+    """
+    manifest = assignment.manifest
+    titles = {name: exercise.title for name, exercise in manifest.exercise.items()}
+    late = [step.model_dump() for step in manifest.late]
+    return _digest([("words", json.dumps([manifest.title, manifest.due.isoformat(), late, titles]).encode())])
+
+
+def _digest(named: Iterable[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, content in named:
+        digest.update(f"{name}\0".encode())
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def digest_of(parts: Mapping[str, str]) -> str:
+    """One digest of what `deciding_parts` found."""
+    return _digest((part, digest.encode()) for part, digest in parts.items())
+
+
+def report_key(decided: str, submission: Submission, seed: int) -> str:
+    """What a report is stored under: two gradings with one key give one result."""
+    parts = (decided, submission.digest, submission.problem, submission.student, str(seed))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

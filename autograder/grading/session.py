@@ -1,0 +1,168 @@
+"""A submission in a sandbox, and the ``student`` whose calls go there."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from autograder.course.assignment import Assignment
+from autograder.course.submission import Cell, Submission
+from autograder.course.verdict import Verdict
+from autograder.jail.sandbox import Sandbox, SandboxDied
+from autograder.jail.supervisor import Supervisor
+from autograder.measure.calls import Call, Mode, Outcome
+from autograder.suite.errors import StudentError
+from autograder.suite.student import StudentFunction
+
+DEATHS_PER_EXERCISE = 2  # after so many calls that end their sandbox no other is tried
+RESTARTS_FOR_CELLS = 8  # sandboxes that the notebook's own cells may end
+
+
+class Session:
+    """A submission in a sandbox, and in a new one when one of its calls ends the last."""
+
+    def __init__(self, supervisor: Supervisor, assignment: Assignment, submission: Submission) -> None:
+        self._supervisor, self._limits = supervisor, assignment.manifest.limits
+        self._forbidden = {exercise.forbidden_operators for exercise in assignment.exercises.values()}
+        self._cells = cells_to_run(assignment, submission)
+        self._bad_cells: dict[int, StudentError] = {}
+        self._errors: dict[int, StudentError] = {}
+        self._context: contextlib.ExitStack = contextlib.ExitStack()
+        self._sandbox: Sandbox | None = None
+        self.batched = True
+        self.output = ""
+        self.seconds: dict[str, float] = {"open": 0.0, "cells": 0.0}
+
+    def __enter__(self) -> Session:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+
+    def sandbox(self) -> Sandbox:
+        """The living sandbox; a fresh one with the notebook's cells run again when the last one died."""
+        if self._sandbox is None:
+            self._start()
+        assert self._sandbox is not None
+        return self._sandbox
+
+    def discard(self) -> None:
+        """Give the sandbox up."""
+        self._context.close()
+        self._sandbox = None
+
+    def why_absent(self, name: str) -> StudentError | None:
+        """The error of the submitted cell that should have defined ``name``, if one did fail."""
+        for index, cell in enumerate(self._cells):
+            error = self._bad_cells.get(index) or self._errors.get(index)
+            if error is not None and (cell.defines(name) or cell.grade_id == name):
+                return error
+        return None
+
+    def _start(self) -> None:
+        """Open a sandbox and run the notebook in it, leaving out the cells that ended an earlier one."""
+        for _ in range(RESTARTS_FOR_CELLS):
+            start = time.monotonic()
+            sandbox = self._context.enter_context(self._supervisor.sandbox(self._limits, self._forbidden))
+            opened = time.monotonic()
+            self.seconds["open"] += opened - start
+            try:
+                self._run_cells(sandbox)
+            except SandboxDied:
+                self._context.close()
+                continue
+            finally:
+                self.seconds["cells"] += time.monotonic() - opened
+                self.output = self.output or sandbox.printed.decode("utf-8", "replace")
+            self._sandbox = sandbox
+            return
+        raise SandboxDied(Verdict.ERROR, "too many of the notebook's cells end the process they run in")
+
+    def _run_cells(self, sandbox: Sandbox) -> None:
+        self._errors = {}
+        for index in range(len(self._cells)):
+            self._run_cell(sandbox, index)
+        # A notebook whose cells were run out of order works for its author; a second try gives it what it needs.
+        for index in [i for i, error in self._errors.items() if error.kind in ("NameError", "AttributeError")]:
+            self._run_cell(sandbox, index)
+
+    def _run_cell(self, sandbox: Sandbox, index: int) -> None:
+        if index in self._bad_cells:
+            return
+        self._errors.pop(index, None)
+        try:
+            error = sandbox.run(self._cells[index].source)
+        except SandboxDied as death:
+            detail = f"running the cell that holds it failed: {death.detail}"
+            self._bad_cells[index] = SandboxDied(death.verdict, detail)
+            raise
+        if error is not None:
+            message = f"the cell that holds it failed: {error['message']}"
+            self._errors[index] = StudentError(error["kind"], message, error["where"])
+
+
+class JailedFunction(StudentFunction):
+    """A function of the submission, called across the wall."""
+
+    def __init__(self, name: str, forbidden: tuple[str, ...], make: Callable[[Call], Outcome]) -> None:
+        super().__init__(name, forbidden)
+        self._make = make
+
+    def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
+        return self._make(Call(self.name, mode, args, kwargs, upstream, self.forbidden))
+
+
+class JailedStudent:
+    """The ``student`` of a hidden suite: a stand-in whose functions live in the jail."""
+
+    def __init__(self, session: Session, forbidden: tuple[str, ...]) -> None:
+        self._session, self._forbidden = session, forbidden
+        self._deaths: list[SandboxDied] = []
+
+    def __getattr__(self, name: str) -> StudentFunction:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return JailedFunction(name, self._forbidden, self._make)
+
+    def _make(self, call: Call) -> Outcome:
+        if len(self._deaths) >= DEATHS_PER_EXERCISE:
+            last = self._deaths[-1]
+            raise SandboxDied(last.verdict, f"not tried again after {len(self._deaths)} failed calls: {last.detail}")
+        try:
+            return self._session.sandbox().call(call)
+        except SandboxDied as death:
+            self._deaths.append(death)
+            self._session.discard()
+            raise
+        except StudentError as error:
+            raise self._explained(call, error) from None
+
+    def _explained(self, call: Call, error: StudentError) -> StudentError:
+        """The error of a call, or what is behind it: a function is absent where the cell that defines it failed."""
+        if error.verdict is Verdict.MISSING and error.kind == "NameError":
+            return self._session.why_absent(str(call.function)) or error
+        return error
+
+
+def cells_to_run(assignment: Assignment, submission: Submission) -> list[Cell]:
+    """The code to run: the author's locked cells first, then the student's own in the order they stand.
+
+    What is locked is known from the release alone. A submitted cell equal to a locked one is left out, any other is the
+    student's, whatever its metadata says.
+    """
+    locked = [
+        cell
+        for cell in assignment.released_notebook.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked")
+    ]
+    known = {cell.source.strip() for cell in locked}
+    setup = [
+        Cell("code", cell.source, cell.metadata.nbgrader.grade_id)
+        for cell in locked
+        if not cell.metadata.nbgrader.get("grade")
+    ]
+    own = [cell for cell in submission.cells if cell.kind == "code" and cell.source.strip() not in known | {""}]
+    return [*setup, *own]

@@ -1,0 +1,151 @@
+"""The wall around a zygote: bubblewrap's command line, and the process that it starts.
+
+One wall serves a whole run. What stands inside it: the operating system and the Python installation, read-only; the few
+modules of this package that the inside needs; an empty network. No project file, environment variable or descriptor.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from autograder.jail.errors import JailError
+from autograder.jail.system_calls import filter_program
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# What of this package stands inside. Instead of the checks that run in a notebook there is one that does nothing.
+INSIDE = ("__init__.py", "measure/*.py", "jail/__init__.py", "jail/protocol.py", "jail/inside/*.py")
+CHECK_STUB = ("check/__init__.py", "jail/inside/check_stub.py")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
+NOBODY = 65534
+# Where the Python environment stands inside: a fixed place that no scratch space hides and that tells nothing of ours.
+ENVIRONMENT = "/environment"
+
+
+def command(control: int) -> list[str]:
+    """The command that starts a zygote behind a wall; it takes orders on descriptor ``control``.
+
+    Raises `JailError` when bubblewrap is missing.
+    """
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise JailError(
+            "the jail needs bubblewrap, and there is no bwrap on the PATH; install it (Debian: apt install bubblewrap)"
+        )
+    options = [bwrap, "--die-with-parent", "--new-session", "--clearenv"]
+    options += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    if os.geteuid() == 0:
+        # As root no user namespace is needed to build the wall; the zygote uses these two to become nobody, for good.
+        options += [
+            "--cap-drop",
+            "ALL",
+            "--cap-add",
+            "CAP_SETUID",
+            "--cap-add",
+            "CAP_SETGID",
+            "--setenv",
+            "JAIL_USER",
+            str(NOBODY),
+        ]
+    else:
+        options += ["--unshare-user"]
+    options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+    options += ["--perms", "0755", "--dir", ENVIRONMENT, "--ro-bind", sys.prefix, ENVIRONMENT]
+    for path in (*SYSTEM, *_installation()):
+        if Path(path).is_symlink():
+            options += ["--symlink", os.readlink(path), path]
+        elif Path(path).exists():
+            # bubblewrap makes missing parents for its own user alone, and the zygote becomes another.
+            for parent in reversed(Path(path).parents[:-1]):
+                options += ["--perms", "0755", "--dir", str(parent)]
+            options += ["--ro-bind", path, path]
+    for folder in ("", "/autograder", *(f"/autograder/{room}" for room in ("measure", "jail", "jail/inside", "check"))):
+        options += ["--perms", "0755", "--dir", f"/jail{folder}"]
+    for inside, outside in files_inside().items():
+        options += ["--ro-bind", str(outside), f"/jail/autograder/{inside}"]
+    environment = {
+        "HOME": "/tmp",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": "/tmp/matplotlib",
+        "IPYTHONDIR": "/tmp/ipython",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        # One thread: a forked child cannot use its parent's thread pool, and a class is graded a core a submission.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+    for name, value in environment.items():
+        options += ["--setenv", name, value]
+    # The folder of devices belongs to whoever builds the wall, and that is the sandboxes' user where it is not root.
+    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+    start = "import sys; sys.path.insert(0, '/jail'); from autograder.jail.inside.zygote import main; main()"
+    return [*options, f"{ENVIRONMENT}/bin/{Path(sys.executable).name}", "-I", "-B", "-c", start, str(control)]
+
+
+def files_inside() -> dict[str, Path]:
+    """The files of this package that stand inside, by their place in it. No compiled ones: they tell where they lie."""
+    found = {path.relative_to(PACKAGE).as_posix(): path for part in INSIDE for path in sorted(PACKAGE.glob(part))}
+    return found | {CHECK_STUB[0]: PACKAGE / CHECK_STUB[1]}
+
+
+def _installation() -> list[str]:
+    """The folders of the Python that the environment was made from. They stay where they are: its links point there."""
+    folders = [Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
+    kept = [str(f) for f in dict.fromkeys(folders) if not any(f == Path(s) or Path(s) in f.parents for s in SYSTEM)]
+    if hidden := [folder for folder in kept if folder.startswith(("/tmp/", "/proc/", "/dev/"))]:
+        raise JailError(f"the jail cannot use a Python installed in {hidden[0]}; make the environment from another")
+    return kept
+
+
+class Zygote:
+    """A zygote behind a wall that is being built: its process, and the control socket on which it takes orders.
+
+    Raises `JailError` when the wall cannot be built; `ready` waits for it to stand.
+    """
+
+    def __init__(self) -> None:
+        program = filter_program()
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # A file without a name: even a grader that is killed leaves none behind.
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `ready` or `stop`
+        with theirs:
+            self.process = subprocess.Popen(
+                command(theirs.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=self._words,
+                stderr=self._words,
+                pass_fds=[theirs.fileno()],
+                cwd="/",
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+            )
+        self.control.settimeout(120)
+        with contextlib.suppress(OSError):
+            self.control.send(program)
+
+    def ready(self) -> None:
+        """Wait until it takes orders. Raises `JailError` with bubblewrap's own words when the wall does not stand."""
+        try:
+            answer = self.control.recv(64)
+        except OSError:
+            answer = b""
+        if answer != b"ready":
+            self._words.seek(0)
+            said = self._words.read().decode(errors="replace").strip().splitlines()
+            self.stop()
+            why = said[-1] if said else "bubblewrap ended without a word"
+            raise JailError(f"the jail's wall could not be built: {why}")
+        self._words.close()
+
+    def stop(self) -> None:
+        """End it, and everything behind its wall."""
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        self._words.close()

@@ -1,0 +1,4 @@
+"""What runs inside the wall, beside `autograder.measure` and `autograder.jail.protocol`.
+
+It may import nothing else of ours.
+"""

@@ -1,0 +1,355 @@
+"""One submission's sandbox, seen from outside: requests go in, values come out, and it is clocked, capped and killed.
+
+Nothing that comes from a sandbox is believed but plain values. One that breaks a limit or the protocol is dead from
+then on, and `SandboxDied` says with which verdict.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autograder.course.limits import Limits
+from autograder.course.verdict import Verdict
+from autograder.jail import processes, protocol
+from autograder.measure.calls import Call, Mode, Outcome
+from autograder.measure.work import Work
+from autograder.suite.errors import StudentError, student_error
+
+TICK = 0.05  # seconds between two looks at a busy sandbox
+WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
+IDLE_NS = 1_000_000  # nanoseconds that threads which only wake and sleep again may use during a measured call
+KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
+
+
+class SandboxDied(StudentError):
+    """A sandbox that was killed, or ended, while it worked on a request."""
+
+    def __init__(self, verdict: Verdict, detail: str) -> None:
+        super().__init__("", detail, verdict=verdict)
+
+    @property
+    def detail(self) -> str:
+        """How the sandbox ended, in words."""
+        return self.message
+
+
+class SupervisorError(Exception):
+    """A failure on our side of the wall; the submission is not to blame and is graded again."""
+
+
+class Sandbox:
+    """One submission's process and all that it starts. Not used after it died, nor after `close`."""
+
+    def __init__(
+        self, sock: socket.socket, output: int, pidfd: int, limits: Limits, zygote_lives: Callable[[], bool]
+    ) -> None:
+        self._zygote_lives = zygote_lives
+        self._sock, self._output, self.pidfd, self.limits = sock, output, pidfd, limits
+        self.pid = processes.pid_of(pidfd)
+        self.printed = bytearray()
+        self._received = bytearray()
+        self._printed_total = 0
+        self._dead: SandboxDied | None = None
+        self.base_memory = 0
+        self._sealed = False
+        self._only_one = False
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def run(self, source: str) -> dict[str, str] | None:
+        """Run one cell of the notebook. Returns None, or the error that it ended with. Raises `SandboxDied`."""
+        reply, _ = self._ask({"do": "run", "source": source}, [], self.limits.cell_seconds)
+        error = reply.get("error")
+        return _error_record(error) if error is not None else None
+
+    def names(self, names: Sequence[str]) -> set[str]:
+        """Which of ``names`` are callable in the notebook's namespace. Raises `SandboxDied`."""
+        reply, _ = self._ask({"do": "names", "names": list(names)}, [], self.limits.call_seconds)
+        found = reply.get("names")
+        return {name for name in found if name in names} if isinstance(found, list) else set()
+
+    def call(self, call: Call) -> Outcome:
+        """Make one call. Raises `StudentError` for the student's errors, and `SandboxDied`."""
+        (outcome,), operators = self.calls([call])
+        if isinstance(outcome, StudentError):
+            raise outcome
+        return replace(outcome, operators=operators)
+
+    def calls(self, calls: Sequence[Call]) -> tuple[list[Outcome | StudentError], dict[str, int]]:
+        """Make calls, one after another in the time of one: the outcome or the error of each, and all their operators.
+
+        The operators are those of all the calls together. Raises `SandboxDied`, which does not say by which call.
+        """
+        self._seal()
+        measured = 0 if self._only_one else sum(call.mode is Mode.WORK for call in calls)
+        elsewhere = self._elsewhere() if measured else 0
+        tensors: list[torch.Tensor] = []
+        forbidden = list(dict.fromkeys(call.forbidden for call in calls))
+        asked = [_request_of(call, forbidden.index(call.forbidden), tensors) for call in calls]
+        request = {"do": "calls", "calls": asked, "forbidden": forbidden}
+        reply, out = self._ask(request, tensors, self.limits.call_seconds)
+        if measured and self._elsewhere() - elsewhere > measured * IDLE_NS:
+            raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
+        if "error" in reply:
+            # The answer as a whole could not be sent; of several calls nobody knows whose fault that is.
+            error = _student_error(reply["error"])
+            if len(calls) > 1:
+                raise self._die(Verdict.ERROR, error.detail)
+            return [error], {}
+        try:
+            operators = _counts(reply["operators"])
+            answers = zip(calls, reply["replies"], strict=True)
+            return [self._outcome(call, answer, out) for call, answer in answers], operators
+        except (protocol.ProtocolError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise self._die(Verdict.TAMPERED, "the process answered with something that is not an answer") from error
+
+    def _outcome(self, call: Call, reply: dict[str, Any], out: list[torch.Tensor]) -> Outcome | StudentError:
+        if reply.get("absent"):
+            return student_error("NameError", f"there is no function called {call.function}", missing=True)
+        if "error" in reply:
+            return _student_error(reply["error"])
+        value, after = protocol.decode(reply["value"], out)
+        done = None
+        if call.mode is Mode.WORK:
+            told = reply["work"]
+            done = Work(int(told["opcodes"]), _counts(told["operators"]), told["intact"] is True)
+        return Outcome(self._wrapped(value), tuple(self._wrapped(a) for a in after), work=done)
+
+    def _wrapped(self, value: Any) -> Any:
+        if isinstance(value, protocol.Handle):
+            return RemoteObject(self, value)
+        if type(value) in (list, tuple):
+            return type(value)(self._wrapped(item) for item in value)
+        return {k: self._wrapped(v) for k, v in value.items()} if type(value) is dict else value
+
+    def _ask(
+        self, request: dict[str, Any], tensors: list[torch.Tensor], seconds: float
+    ) -> tuple[dict[str, Any], list[torch.Tensor]]:
+        if self._dead is not None:
+            raise self._dead
+        # An unforeseeable number: an answer written before the question was asked does not fit it.
+        request["id"] = secrets.token_hex(8)
+        watch = _RequestWatch(self, seconds)
+        try:
+            self._send(protocol.pack(request, tensors), watch)
+            reply, out = protocol.read_frame(lambda count: self._receive(count, watch))
+        except protocol.ProtocolError as error:
+            raise self._die(Verdict.TAMPERED, f"the process sent {error}") from error
+        except EOFError:
+            if not self._zygote_lives():
+                raise SupervisorError("the zygote ended in the middle of a submission") from None
+            raise self._die(Verdict.ERROR, "the process ended in the middle of its work") from None
+        self._drain()
+        if reply.get("id") != request["id"]:
+            raise self._die(Verdict.TAMPERED, "the process answered a question that was not asked")
+        return reply, out
+
+    # --- bytes ------------------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes, watch: _RequestWatch) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._sock.send(view[: 1 << 20]) :]
+            except BlockingIOError:
+                watch.wait(writing=True)
+            except OSError:
+                raise EOFError from None
+
+    def _receive(self, count: int, watch: _RequestWatch) -> bytearray:
+        # A frame is read in three parts; taking what has come at once saves most of the waiting and system calls.
+        while len(self._received) < count:
+            watch.wait()
+            try:
+                piece = self._sock.recv(1 << 20)
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise EOFError from None
+            if not piece:
+                raise EOFError
+            self._received += piece
+        taken = self._received[:count]
+        del self._received[:count]
+        return taken
+
+    def _drain(self) -> None:
+        """Take what the sandbox has printed so far. Raises `SandboxDied` when it is more than allowed."""
+        while True:
+            try:
+                piece = os.read(self._output, 1 << 16)
+            except BlockingIOError:
+                return
+            if not piece:
+                return
+            self._printed_total += len(piece)
+            if len(self.printed) < KEPT_OUTPUT:
+                self.printed += piece[: KEPT_OUTPUT - len(self.printed)]
+            if self._printed_total > self.limits.output_kb << 10:
+                raise self._die(Verdict.OUTPUT, f"it printed more than {self.limits.output_kb} kB")
+
+    # --- life and death ---------------------------------------------------------------------------------------
+
+    def _die(self, verdict: Verdict, detail: str) -> SandboxDied:
+        self._dead = SandboxDied(verdict, detail)
+        self._kill()
+        return self._dead
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill everything in the sandbox. The kernel ends every process of a PID namespace with its first one."""
+        self._kill()
+        with contextlib.suppress(SandboxDied):
+            self._drain()
+        self._sock.close()
+        for fd in (self._output, self.pidfd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def _seal(self) -> None:
+        """From the first call on the sandbox makes no thread and no process, whose work nobody would count."""
+        if self._sealed:
+            return
+        self._ask({"do": "close"}, [], self.limits.call_seconds)
+        # The kernel's word for it, not the sandbox's; what may not be raised again holds from now on.
+        if "Max processes             1                    1 " not in Path(f"/proc/{self.pid}/limits").read_text():
+            raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
+        self._sealed = True
+        # One thread that can make no other is watched no more: there is nothing beside it to watch.
+        self._only_one = len(os.listdir(f"/proc/{self.pid}/task")) == 1 and len(processes.tree(self.pid)) == 1
+
+    def _elsewhere(self) -> int:
+        """Nanoseconds that the sandbox's threads and processes beside its first thread have worked."""
+        try:
+            for _ in range(20):
+                first = processes.thread_ns(self.pid)
+                total = sum(processes.process_ns(pid) for pid in processes.tree(self.pid))
+                if processes.thread_ns(self.pid) == first:
+                    break  # the first thread stood still meanwhile, so that the difference is exact
+                time.sleep(0.0001)
+            return total - first
+        except OSError:
+            return 0
+
+    def memory(self) -> int:
+        """Bytes that the whole sandbox holds of its own above its start: all its processes, shared memory and files."""
+        resident = sum(processes.resident(pid) for pid in processes.tree(self.pid))
+        return resident + processes.scratch_used(self.pid) - self.base_memory
+
+    def exceeds(self, amount: int) -> bool:
+        """Whether the whole sandbox holds more than ``amount`` bytes of its own."""
+        # What its processes have mapped is no less than what they hold, and is told a hundred times as fast.
+        mapped = sum(processes.mapped(pid) for pid in processes.tree(self.pid)) + processes.scratch_used(self.pid)
+        return mapped - self.base_memory > amount and self.memory() > amount
+
+    def processor_seconds(self) -> float:
+        """Seconds of processor time that the sandbox has used, all its processes together."""
+        return sum(processes.processor_seconds(pid) for pid in processes.tree(self.pid))
+
+
+class _RequestWatch:
+    """Clocks one request: waits for bytes and meanwhile looks after the sandbox's time, memory and output."""
+
+    def __init__(self, sandbox: Sandbox, seconds: float) -> None:
+        self._sandbox, self._seconds = sandbox, seconds
+        self._started = time.monotonic()
+        self._next_look = self._started + TICK
+        # Most requests end before the first look, and looking costs more than many of them do.
+        self._processor: float | None = None
+
+    def wait(self, writing: bool = False) -> None:
+        sandbox = self._sandbox
+        sock = [sandbox._sock]
+        while True:
+            pause = max(0.0, self._next_look - time.monotonic())
+            ready, writable, _ = select.select(
+                [*(() if writing else sock), sandbox._output], sock if writing else [], [], pause
+            )
+            if time.monotonic() >= self._next_look:
+                self._look()
+            if sandbox._output in ready:
+                before = sandbox._printed_total
+                sandbox._drain()
+                if sandbox._printed_total == before and not writing and sandbox._sock not in ready:
+                    # The write end of the pipe is closed: wait for the socket alone, without spinning.
+                    select.select(sock, [], [], TICK)
+            if writable or sandbox._sock in ready:
+                return
+
+    def _look(self) -> None:
+        sandbox = self._sandbox
+        if sandbox.exceeds(sandbox.limits.memory_mb << 20):
+            raise sandbox._die(Verdict.MEMORY, f"it used more than {sandbox.limits.memory_mb} MB of memory")
+        elapsed, used = time.monotonic() - self._started, sandbox.processor_seconds()
+        if self._processor is None:
+            self._processor = used - elapsed
+        if elapsed > self._seconds * WALL_CLOCK_FACTOR or elapsed > self._seconds < used - self._processor:
+            raise sandbox._die(Verdict.TIMEOUT, f"it took longer than {self._seconds:g} s")
+        self._next_look = time.monotonic() + TICK
+
+
+class RemoteObject:
+    """A value that stayed in its sandbox, such as a module that the student built. It can be called."""
+
+    def __init__(self, sandbox: Sandbox, handle: protocol.Handle) -> None:
+        self._sandbox, self.handle, self.type = sandbox, handle.id, handle.type
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it with plain values and return a plain value."""
+        return self._sandbox.call(Call(self.handle, Mode.VALUE, args, kwargs)).value
+
+    def __repr__(self) -> str:
+        return f"<a {self.type} of the student's>"
+
+
+def _request_of(call: Call, forbidden: int, tensors: list[torch.Tensor]) -> dict[str, Any]:
+    """A call as it is sent, its tensors added to those of the frame; ``forbidden`` is the place of its patterns."""
+    args = [protocol.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in call.args]
+    given = protocol.encode((args, dict(call.kwargs), call.upstream), tensors, _known_handle, strided=True)
+    return {"function": call.function, "mode": call.mode, "given": given, "forbidden": forbidden}
+
+
+def _counts(told: dict[str, int]) -> dict[str, int]:
+    """How often each operator was used, as a sandbox tells it.
+
+    Raises `ValueError` when there are more than there are.
+    """
+    counts = {str(name): int(count) for name, count in told.items()}
+    if len(counts) > 1000:
+        raise ValueError("more operators than there are")
+    return counts
+
+
+def _known_handle(value: Any) -> int:
+    if isinstance(value, protocol.Handle):
+        return value.id
+    raise protocol.ProtocolError(f"a suite cannot send a {type(value).__name__} across the wall")
+
+
+def _error_record(error: Any) -> dict[str, str]:
+    record = error if isinstance(error, dict) else {}
+    caps = {"kind": 80, "message": 2000, "where": 300}
+    found = {key: str(record.get(key, ""))[:cap] for key, cap in caps.items()}
+    if not found["kind"].isidentifier():
+        found["kind"] = "Exception"
+    return found
+
+
+def _student_error(error: Any) -> StudentError:
+    record = _error_record(error)
+    return student_error(record["kind"], record["message"], record["where"])

@@ -1,0 +1,124 @@
+"""Opens a sandbox for each submission, in a zygote behind bubblewrap's wall."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+
+from autograder.course.limits import Limits
+from autograder.jail.bubblewrap import Zygote
+from autograder.jail.errors import JailError
+from autograder.jail.sandbox import Sandbox, SandboxDied, SupervisorError
+
+
+class Supervisor:
+    """Opens sandboxes in a zygote: one that the supervisors of a run share by its ``control`` socket, or one of its
+    own.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, control: socket.socket | None = None) -> None:
+        self.zygote: Zygote | None = None
+        self._control = control
+        self._base_memory: int | None = None
+
+    def __enter__(self) -> Supervisor:
+        if self._control is None:
+            self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self.zygote = Zygote()
+        self.zygote.ready()
+        self._control = self.zygote.control
+
+    def _stop(self) -> None:
+        if self.zygote is not None:
+            self.zygote.stop()
+        elif self._control is not None:
+            self._control.close()
+        self.zygote = self._control = None
+
+    @contextlib.contextmanager
+    def sandbox(self, limits: Limits, forbidden: Iterable[tuple[str, ...]] = ()) -> Iterator[Sandbox]:
+        """A fresh sandbox, killed with everything in it on leaving. Raises `SupervisorError` when none can be opened.
+
+        Calls that note operators of the patterns ``forbidden`` find all that this takes prepared.
+        """
+        forbidden = sorted(forbidden)
+        try:
+            sandbox = self._open(limits, forbidden)
+        except (OSError, SupervisorError):
+            # A zygote that died is replaced once; if the next one fails as well, the fault is reported.
+            self._stop()
+            try:
+                self._start()
+                sandbox = self._open(limits, forbidden)
+            except (OSError, JailError) as error:
+                raise SupervisorError(f"no sandbox could be opened: {error}") from error
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+
+    def zygote_lives(self) -> bool:
+        """Whether the zygote answers. A sandbox that ended with its zygote did not end by the student's doing."""
+        if self._control is None:
+            return False
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.settimeout(30)
+            try:
+                with theirs:
+                    socket.send_fds(self._control, [b"ping"], [theirs.fileno()])
+                return ours.recv(64) == b"alive"
+            except OSError:
+                return False
+
+    def _open(self, limits: Limits, forbidden: Sequence[tuple[str, ...]]) -> Sandbox:
+        if self._control is None:
+            raise SupervisorError("the zygote ended")
+        ours, theirs = socket.socketpair()
+        output, written = os.pipe()
+        order = {
+            "tmpfs": limits.scratch_mb << 20,
+            # Address space is not memory: libraries map gigabytes that they never touch. The watch on resident memory
+            # is the limit; this one only turns one absurd allocation into an error at once.
+            "address_space": (limits.memory_mb << 20) + (16 << 30),
+            "processes": limits.processes,
+            "forbidden": forbidden,
+        }
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode()], [theirs.fileno(), written])
+            theirs.close()
+            os.close(written)
+            ours.settimeout(30)
+            message, fds, _, _ = socket.recv_fds(ours, 1 << 16, 1)
+            answer = json.loads(message) if message else {"built": False, "why": "the zygote ended"}
+            if not answer["built"] or not fds:
+                raise SupervisorError(f"no sandbox could be opened: {answer.get('why', 'no process to hold')}")
+        except BaseException:
+            ours.close()
+            os.close(output)
+            raise
+        ours.setblocking(False)
+        os.set_blocking(output, False)
+        sandbox = Sandbox(ours, output, fds[0], limits, self.zygote_lives)
+        try:
+            # Its first answer shows that its process stands behind all of its walls; no code of the submission ran yet.
+            sandbox.names([])
+        except SandboxDied as death:
+            sandbox.close()
+            said = sandbox.printed.decode("utf-8", "replace").strip()
+            raise SupervisorError(f"no sandbox could be built: {said or death.detail}") from death
+        if self._base_memory is None:
+            self._base_memory = sandbox.memory()
+        sandbox.base_memory = self._base_memory
+        return sandbox

@@ -1,0 +1,131 @@
+"""Makes one call of a student's function and looks at it as a test asked: its value, its arguments, gradients or work.
+
+A notebook's own check calls it directly, and the process of a sandbox on a test's behalf.
+"""
+
+import linecache
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import torch
+
+from autograder.measure.operators import used_operators
+from autograder.measure.work import Work, measure
+
+
+class Mode(StrEnum):
+    """What a test wants to know of a call."""
+
+    VALUE = "value"
+    ECHO = "echo"
+    GRADIENTS = "gradients"
+    WORK = "work"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that a test asks for: of a function by name, or of a value that stayed in the jail by its number.
+
+    ``forbidden`` are patterns of operators whose use is to be noted.
+    """
+
+    function: str | int
+    mode: Mode
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    upstream: torch.Tensor | None = None
+    forbidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call gave. ``value`` is the gradients in that mode; ``arguments`` are the positional ones, after it.
+
+    ``operators`` are those that it used, with their counts: all in a measurement, else the forbidden.
+    """
+
+    value: Any = None
+    arguments: tuple[Any, ...] = ()
+    operators: dict[str, int] = field(default_factory=dict)
+    work: Work | None = None
+
+
+def perform(
+    function: Callable[..., Any],
+    mode: Mode,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    upstream: torch.Tensor | None = None,
+    forbidden: tuple[str, ...] = (),
+    noted: Counter[str] | None = None,
+) -> Outcome:
+    """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on.
+
+    ``noted`` is given the counts of the outcome's operators, also of a call that raises.
+    """
+    if mode is Mode.WORK:
+        value = None
+
+        def call() -> None:
+            nonlocal value
+            value = function(*args, **kwargs)
+
+        done = measure(call, noted)
+        return Outcome(value, operators=done.operators, work=done)
+    if mode is Mode.GRADIENTS:
+        return vector_jacobian(function, args, kwargs, upstream, forbidden, noted)
+    value, used = used_operators(lambda: function(*args, **kwargs), forbidden, noted)
+    return Outcome(value=value, operators=used, arguments=tuple(args) if mode is Mode.ECHO else ())
+
+
+def vector_jacobian(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    upstream: torch.Tensor,
+    forbidden: tuple[str, ...] = (),
+    noted: Counter[str] | None = None,
+) -> Outcome:
+    """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd.
+
+    The value is one tensor a floating-point argument, or None where the result does not depend on it; the operators are
+    those of the call alone, not of the way back.
+    """
+    args = [
+        a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
+        for a in args
+    ]
+    leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
+    out, used = used_operators(lambda: function(*args, **kwargs), forbidden, noted)
+    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+        return Outcome(tuple(None for _ in leaves), operators=used)
+    return Outcome(torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True), operators=used)
+
+
+def describe(error: BaseException) -> tuple[str, str, str]:
+    """The type of an error, its message, and the notebook's line that raised it, as words."""
+    try:
+        message = str(error).encode("utf-8", "replace").decode()
+    except BaseException:  # an error class of the student's own may do anything when it is printed
+        message = ""
+    where, function = _innermost(error)
+    if isinstance(error, NotImplementedError) and not message and function:
+        # A solution may call another exercise's function; without the name the message would blame the wrong one.
+        message = f"{function} is not written yet"
+    return type(error).__name__, message, where
+
+
+def _innermost(error: BaseException) -> tuple[str, str]:
+    """The innermost line of notebook code that ``error`` passed through, as words, and the function that it is in."""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        code = frame.f_code
+        # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
+        if "ipykernel_" in code.co_filename or code.co_filename.startswith(("<ipython", "<cell")):
+            line, text = f"line {number} of the cell", linecache.getline(code.co_filename, number).strip()
+            function = "" if code.co_name.startswith("<") else code.co_name
+            return (f"{line}: {text}" if text else line), function
+    return "", ""

@@ -1,0 +1,209 @@
+"""What submitted source may say: forbidden names, attacks on the measurement, and lines that loop.
+
+A reader of source can be fooled, so nothing here decides a grade by itself where a measurement can (`measure.work`). It
+finds names that an exercise forbids and that leave no trace in PyTorch's dispatcher (``scipy.signal``), things that no
+solution needs and that attack a measurement, and the lines where a loop is written, which a student wants to see.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from autograder.measure.source_names import (
+    LOOP_STATEMENTS,
+    UNKNOWN,
+    Names,
+    Node,
+    line_of,
+    matcher,
+    parse_cell,
+    without_builtins,
+)
+
+Kind = Literal["loop", "call", "interpreter", "syntax"]
+# Names that no solution needs and with which code could reach the measurement of its own work or what it must not see.
+# Each covers everything under it; `*.name` is an attribute of whatever object.
+INTERPRETER: dict[str, str] = {
+    "ctypes": "writes anywhere in the process",
+    "cffi": "writes anywhere in the process",
+    "_ctypes": "the same by its private name",
+    "sys.settrace": "replaces the function that counts opcodes",
+    "sys.gettrace": "hands that function over",
+    "sys.setprofile": "runs code at every call, uncounted",
+    "sys.monitoring": "the newer way to both",
+    "sys.addaudithook": "runs code at every event of the interpreter",
+    "sys._getframe": "walks up to the caller's variables",
+    "sys._current_frames": "walks up to every thread's variables",
+    "sys.modules": "swaps modules that others have imported",
+    "threading.settrace": "replaces the tracing function of new threads",
+    "threading.settrace_all_threads": "the same for all threads",
+    "threading.setprofile": "runs code at every call of new threads",
+    "threading.setprofile_all_threads": "the same for all threads",
+    "gc.get_objects": "finds every object of the process",
+    "gc.get_referrers": "finds who holds an object",
+    "gc.get_referents": "finds what an object holds",
+    "inspect.currentframe": "walks up to the caller's variables",
+    "inspect.stack": "walks up to the caller's variables",
+    "inspect.trace": "walks up to the caller's variables",
+    "torch._C": "reaches operators and the mode stack below the dispatcher's Python side",
+    "torch.utils._python_dispatch": "pushes and pops the modes that count operators",
+    "torch.library": "replaces what an operator does, and who notes it",
+    "torch._library": "the same by its private name",
+    "torch._ops": "calls an operator's kernels past the dispatcher",
+    "*._op_dk": "the same",
+    "*.redispatch": "the same",
+    "torch.overrides": "intercepts what other code asks of PyTorch",
+    "autograder.authoring": "the harness's own code, which only the harness calls",
+    "autograder.course": "the same",
+    "autograder.grading": "the same",
+    "autograder.jail": "the same",
+    "autograder.measure": "the same",
+    "autograder.nbgrader": "the same",
+    "autograder.suite": "the same",
+    "*.f_back": "a frame's caller",
+    "*.f_globals": "a frame's variables",
+    "*.f_locals": "a frame's variables",
+    "*.tb_frame": "the frame of a traceback",
+    "*.gi_frame": "the frame of a generator",
+    "*.__globals__": "the variables of another function's module",
+    "*.__closure__": "the variables that another function closed over",
+    "*.__code__": "another function's code",
+    "*.__subclasses__": "every class of the process",
+    "builtins.exec": "runs text that no reader has seen",
+    "builtins.eval": "the same for an expression",
+    "builtins.compile": "makes code out of text",
+    "builtins.__import__": "imports without an import statement",
+    "importlib.import_module": "imports without an import statement",
+    "importlib.reload": "makes a module run again",
+    "importlib.machinery": "imports without an import statement",
+    "importlib.util": "the same",
+    "pkgutil.resolve_name": "finds a module or what is in it by a text that no reader sees",
+    "runpy": "runs a module under another name",
+    "<computed>": "a name put together while the code runs, in builtins",
+    "*.<computed>": "a name put together while the code runs, in a module that reaches into the interpreter",
+}
+# What does work where it is not counted. A notebook may use it, a function that is measured may not.
+ELSEWHERE = (
+    "threading",
+    "_thread",
+    "multiprocessing",
+    "concurrent",
+    "subprocess",
+    "asyncio.to_thread",
+    "os.fork",
+    "os.forkpty",
+    "os.popen",
+    "os.posix_spawn",
+    "os.posix_spawnp",
+    "os.system",
+    "*.submit",
+)
+# Calls that loop over an array's entries in Python or one entry at a time.
+LOOPING = (
+    "builtins.map",
+    "builtins.filter",
+    "functools.reduce",
+    "itertools",
+    "numpy.vectorize",
+    "numpy.apply_along_axis",
+    "numpy.apply_over_axes",
+    "numpy.frompyfunc",
+    "numpy.fromiter",
+    "numpy.ndenumerate",
+    "numpy.ndindex",
+    "numpy.nditer",
+    "*.apply_",
+    "*.map_",
+    "*.tolist",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the source says.
+
+    ``name`` is a dotted name (``torch.nn.functional.conv2d``) or what kind of loop it is; ``line`` counts from 1 in
+    its cell, ``cell`` from 0 among the sources; ``text`` is that line; ``scope`` the function around it, dotted, empty
+    at the top of a cell.
+    """
+
+    kind: Kind
+    name: str
+    line: int
+    cell: int
+    text: str
+    scope: str = ""
+
+
+def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[Finding]:
+    """The loops, forbidden names and attacks on the measurement in the cells ``sources``, read as one program.
+
+    ``forbid`` holds shell patterns for dotted names; each also covers what is under it, so ``scipy`` covers
+    ``scipy.signal.convolve2d``. Imports under other names, plain re-assignments, ``getattr`` and ``import_module``
+    with a literal are followed. A name that is bound more than once counts as each of the things it was bound to.
+    Never raises, whatever the text; a cell that cannot be read is one finding of kind ``syntax`` and the others are
+    read all the same.
+    """
+    findings: list[Finding] = []
+    cells: list[tuple[int, str, tuple[Node, ...]]] = []
+    for index, source in enumerate(sources):
+        nodes = parse_cell(source)
+        if isinstance(nodes[0], Node):
+            cells.append((index, source, nodes))
+        else:
+            line, problem = nodes
+            findings.append(Finding("syntax", problem, line, index, line_of(source, line)))
+    names = Names()
+    for _, _, nodes in cells:
+        names.learn(node.node for node in nodes)
+    names.settle()
+    for index, source, nodes in cells:
+        try:
+            findings += _read(nodes, names, index, source, forbid)
+        except (RecursionError, MemoryError):
+            findings.append(Finding("syntax", "nested too deeply to read", 1, index, line_of(source, 1)))
+    return sorted(findings, key=lambda found: (found.cell, found.line, found.kind, found.name))
+
+
+def _read(nodes: Iterable[Node], names: Names, cell: int, source: str, forbid: Sequence[str]) -> Iterator[Finding]:
+    seen: set[tuple[str, str, int]] = set()
+    groups: tuple[tuple[Kind, Iterable[str]], ...] = (("call", forbid), ("interpreter", INTERPRETER), ("loop", LOOPING))
+    elsewhere: dict[str, bool] = {}
+    kinds: dict[str, list[Kind]] = {}
+
+    def found(kind: Kind, name: str, node: ast.AST, scope: str) -> Iterator[Finding]:
+        line = getattr(node, "lineno", 1)
+        if (kind, name, line) not in seen:
+            seen.add((kind, name, line))
+            yield Finding(kind, name, line, cell, line_of(source, line), scope)
+
+    for node, scope, inner in nodes:
+        if loop := LOOP_STATEMENTS.get(type(node)):
+            yield from found("loop", loop, node, scope)
+        if isinstance(node, ast.Name) and node.id in scope.split(".") and isinstance(node.ctx, ast.Load):
+            yield from found("loop", "recursion", node, scope)
+        for name in _said(node, names, inner):
+            if name not in kinds:
+                kinds[name] = [
+                    kind for kind, patterns in groups if matcher(tuple(patterns)).match(without_builtins(name))
+                ]
+                elsewhere[name] = bool(matcher(ELSEWHERE).match(without_builtins(name)))
+            if scope and elsewhere[name]:
+                yield from found("interpreter", name.removeprefix("?."), node, scope)
+            for kind in kinds[name]:
+                yield from found(kind, name.removeprefix("builtins.").removeprefix("?."), node, scope)
+
+
+def _said(node: ast.AST, names: Names, inner: bool) -> Iterable[str]:
+    """The dotted names that one node mentions; nothing for the inner part of a longer name, which says it all."""
+    match node:
+        case ast.Import(names=aliases):
+            return [alias.name for alias in aliases]
+        case ast.ImportFrom(module=module, names=aliases):
+            return [f"{module or UNKNOWN}.{alias.name}" for alias in aliases]
+        case ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if not inner:
+            return sorted(names.of(node))
+        case ast.Call() | ast.Subscript():
+            return sorted(names.of(node))
+    return ()

@@ -1,0 +1,115 @@
+"""Stands in for parts of nbgrader and nbconvert while a class is recorded, for the time that they would take.
+
+nbgrader offers no way to give its converters an open gradebook, nor nbconvert one to keep what it has rendered.
+Together they would take most of the time of recording.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from nbconvert.exporters import html
+from nbgrader.api import Gradebook
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from autograder.course.assignment import Assignment
+from autograder.nbgrader.config import gradebook_url
+
+KEPT_TEXTS = 1000
+
+
+class _SessionOfOneSubmission(Session):
+    """A database session in which nbgrader's many commits of one submission wait for `settle`."""
+
+    def commit(self) -> None:
+        """What nbgrader calls: bring the database's own sums up to date, as a commit does, and keep all of it back."""
+        self.flush()
+        self.expire_all()
+
+    def settle(self) -> None:
+        """Commit what was kept back."""
+        super().commit()
+
+
+@contextlib.contextmanager
+def one_gradebook(root: Path) -> Iterator[Callable[[], None]]:
+    """Let all of nbgrader's steps share one open gradebook; gives the function that settles what they wrote.
+
+    nbgrader opens the gradebook anew in every step of every submission and looks through all of its tables, SQLAlchemy
+    compiles every query anew each time, and every cell is a transaction of its own that waits for the disk. So a
+    submission is also recorded whole or not at all.
+    """
+    opened = Gradebook(gradebook_url(root))
+    opened.db.remove()
+    opened.db = scoped_session(sessionmaker(class_=_SessionOfOneSubmission, bind=opened.engine, future=True))
+    originals = Gradebook.__init__, Gradebook.close
+
+    def share(self: Gradebook, *_: object, **__: object) -> None:
+        self.__dict__.update(opened.__dict__)
+
+    Gradebook.__init__, Gradebook.close = share, lambda self: None
+    settle = opened.db().settle
+    try:
+        yield settle
+    finally:
+        Gradebook.__init__, Gradebook.close = originals
+        opened.close()
+
+
+class _NotParsed:
+    """Stands in for BeautifulSoup where nbconvert parses a finished page once more to look for images without a text.
+
+    Ours have theirs, and that pass takes as long as rendering the page.
+    """
+
+    def __init__(self, page: str, features: str) -> None:
+        self._page = page
+
+    def select(self, selector: str) -> tuple[()]:
+        return ()
+
+    def __str__(self) -> str:
+        return self._page
+
+
+class _HighlightedOnce(html.Highlight2HTML):
+    """Highlights each of the author's ``cells`` once: the locked ones are the same in every submission."""
+
+    cells: ClassVar[frozenset[str]] = frozenset()
+    pages: ClassVar[dict[tuple[str, str | None], str]] = {}
+
+    def __call__(self, source: str, language: str | None = None, metadata: dict[str, Any] | None = None) -> str:
+        if source not in self.cells:
+            return super().__call__(source, language, metadata)
+        if (source, language) not in self.pages:
+            self.pages[source, language] = super().__call__(source, language, metadata)
+        return self.pages[source, language]
+
+
+class _RenderedOnce(html.MarkdownWithMath):
+    """Renders each text once: what the author wrote is the same in every submission."""
+
+    pages: ClassVar[dict[str, str]] = {}
+
+    def render(self, text: str) -> str:
+        if self.renderer.attachments:
+            return super().render(text)
+        if text not in self.pages:
+            if len(self.pages) >= KEPT_TEXTS:
+                self.pages.clear()
+            self.pages[text] = super().render(text)
+        return self.pages[text]
+
+
+@contextlib.contextmanager
+def pages_rendered_once(assignment: Assignment) -> Iterator[None]:
+    """Let nbconvert render what the author wrote once, and parse no finished page again."""
+    _HighlightedOnce.cells = frozenset(cell.source for cell in assignment.released_notebook.cells)
+    _HighlightedOnce.pages.clear()
+    originals = html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML
+    html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML = _NotParsed, _RenderedOnce, _HighlightedOnce
+    try:
+        yield
+    finally:
+        html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML = originals

@@ -1,0 +1,110 @@
+"""What a test can find wrong, and what the student's own code raised. Each knows its verdict."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from autograder.course.verdict import Verdict
+from autograder.measure.work import Work
+
+
+class Failure(AssertionError):
+    """A test's expectation that did not hold. ``verdict`` says how, ``detail`` in words that give no answer away."""
+
+    verdict = Verdict.WRONG
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Mismatch(Failure):
+    """A value that is not the expected one. Keeps both for the notebook's display; a report takes ``detail`` only.
+
+    ``differ`` marks the entries of an array that are outside the tolerance; None when shape, dtype or kind differ.
+    ``part`` is which part of a list, tuple or dict it was, as one indexes it: ``[1]``.
+    """
+
+    part = ""
+
+    def __init__(self, detail: str, got: Any, expected: Any, differ: torch.Tensor | None = None) -> None:
+        super().__init__(detail)
+        self.got, self.expected, self.differ = got, expected, differ
+
+
+class Loops(Failure):
+    """The work of a call grows with its input. Keeps the ``works`` measured at each of ``sizes``."""
+
+    verdict = Verdict.LOOPS
+
+    def __init__(self, sizes: Sequence[int], works: Sequence[Work]) -> None:
+        table = ", ".join(
+            f"size {n}: {w.opcodes} steps and {w.dispatched} operators" for n, w in zip(sizes, works, strict=True)
+        )
+        super().__init__(f"the work grows with the input ({table})")
+        self.sizes, self.works = tuple(sizes), tuple(works)
+
+
+class Forbidden(Failure):
+    """A call that reached an operator which the exercise asks to do without."""
+
+    verdict = Verdict.FORBIDDEN
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        super().__init__(f"the call used {', '.join(self.names)}, which this exercise asks you to do without")
+
+
+class StudentError(Exception):
+    """What went wrong inside the student's code. Also an instance of the built-in error that was raised there."""
+
+    def __init__(self, kind: str, message: str, where: str = "", verdict: Verdict = Verdict.ERROR) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.where, self.verdict = kind, message, where, verdict
+
+    @property
+    def detail(self) -> str:
+        """The error in a sentence: its type, its message, and the student's line that raised it."""
+        text = f"it raised {self.kind}" + (f": {self.message}" if self.message else "")
+        return f"{text} ({self.where})" if self.where else text
+
+
+_BUILTIN_ERRORS = {
+    name: kind
+    for name, kind in vars(__import__("builtins")).items()
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
+}
+_ERROR_TYPES: dict[str, type[StudentError]] = {}
+
+
+def student_error(kind: str, message: str, where: str = "", missing: bool = False) -> StudentError:
+    """A `StudentError` that ``pytest.raises`` matches as the built-in error called ``kind``, if there is one.
+
+    ``missing`` says that there is nothing to grade, as an untouched stub's ``NotImplementedError`` does by itself.
+    """
+    verdict = Verdict.ERROR
+    if missing or kind == "NotImplementedError":
+        verdict = Verdict.MISSING
+    elif kind == "MemoryError" or (kind == "RuntimeError" and "allocate memory" in message):
+        verdict = Verdict.MEMORY
+    if kind not in _ERROR_TYPES:
+        base = _BUILTIN_ERRORS.get(kind)
+        try:
+            made = type(kind, (StudentError,) if base is None or base is Exception else (StudentError, base), {})
+            made(kind, message)
+        except TypeError:  # the layout of a few built-in errors cannot be combined with another's
+            made = type(kind, (StudentError,), {})
+        _ERROR_TYPES[kind] = made
+    return _ERROR_TYPES[kind](kind, message, where, verdict)
+
+
+class SuiteError(Exception):
+    """A suite that cannot be run: it does not import, or holds no test."""
+
+
+class RunSerially(BaseException):
+    """Ends a batched run of a suite from inside a test: its tests have to run one after another.
+
+    A `BaseException`, so that no test catches it; it is no test's result.
+    """
