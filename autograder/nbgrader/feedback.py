@@ -32,7 +32,7 @@ def make_feedback(assignment: Assignment, students: Collection[str], progress: C
 
 
 def _pages(assignment: Assignment, students: list[str]) -> list[str]:
-    with one_gradebook(assignment.root), pages_rendered_once(assignment):
+    with one_gradebook(assignment.root), pages_rendered_once():
         course = course_directory(assignment.root, assignment.name)
         convert(GenerateFeedbackForSome, course, force=True, students=students)
     return students

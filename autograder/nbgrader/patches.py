@@ -7,13 +7,12 @@ Together they would take most of the time of recording.
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nbconvert.exporters import html
 from nbgrader.api import Gradebook
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from autograder.course.assignment import Assignment
 from autograder.nbgrader.config import gradebook_url
 
 KEPT_TEXTS = 1000
@@ -73,20 +72,6 @@ class _NotParsed:
         return self._page
 
 
-class _HighlightedOnce(html.Highlight2HTML):
-    """Highlights each of the author's ``cells`` once: the locked ones are the same in every submission."""
-
-    cells: ClassVar[frozenset[str]] = frozenset()
-    pages: ClassVar[dict[tuple[str, str | None], str]] = {}
-
-    def __call__(self, source: str, language: str | None = None, metadata: dict[str, Any] | None = None) -> str:
-        if source not in self.cells:
-            return super().__call__(source, language, metadata)
-        if (source, language) not in self.pages:
-            self.pages[source, language] = super().__call__(source, language, metadata)
-        return self.pages[source, language]
-
-
 class _RenderedOnce(html.MarkdownWithMath):
     """Renders each text once: what the author wrote is the same in every submission."""
 
@@ -103,13 +88,11 @@ class _RenderedOnce(html.MarkdownWithMath):
 
 
 @contextlib.contextmanager
-def pages_rendered_once(assignment: Assignment) -> Iterator[None]:
+def pages_rendered_once() -> Iterator[None]:
     """Let nbconvert render what the author wrote once, and parse no finished page again."""
-    _HighlightedOnce.cells = frozenset(cell.source for cell in assignment.released_notebook.cells)
-    _HighlightedOnce.pages.clear()
-    originals = html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML
-    html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML = _NotParsed, _RenderedOnce, _HighlightedOnce
+    originals = html.BeautifulSoup, html.MarkdownWithMath
+    html.BeautifulSoup, html.MarkdownWithMath = _NotParsed, _RenderedOnce
     try:
         yield
     finally:
-        html.BeautifulSoup, html.MarkdownWithMath, html.Highlight2HTML = originals
+        html.BeautifulSoup, html.MarkdownWithMath = originals
