@@ -15,11 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autograder.authoring import sample_class
+from autograder.course import places
 from autograder.course.assignment import Assignment, assignment_names, find_root, load_assignment
 from autograder.course.errors import AssignmentError, GradingError
 from autograder.course.submission import list_submissions, read_submission, unnamed_submissions
 from autograder.course.text import printable
 from autograder.course.verdict import Verdict
+from autograder.grading.executor import Executor
 from autograder.grading.grader import Graded, Grader
 from autograder.grading.local import LocalExecutor
 from autograder.jail.errors import JailError
@@ -132,6 +134,11 @@ def _chosen(args: argparse.Namespace) -> list[Assignment]:
     return [load_assignment(root, name) for name in names]
 
 
+def _executor(args: argparse.Namespace) -> Executor:
+    """Where tasks run. A cluster would be chosen here."""
+    return LocalExecutor(args.jobs)
+
+
 # --- authors ------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +173,7 @@ def _validate(args: argparse.Namespace) -> int:
                 say.print(f"    {escape(problem)}", soft_wrap=True)
 
         say.print(f"[bold]{assignment.name}[/bold]")
-        checks = validate.validate(assignment, args.jobs, show)
+        checks = validate.validate(assignment, _executor(args), show)
         failed |= not all(check.holds for check in checks)
         if args.json:
             found = [{"title": c.title, "holds": c.holds, "problems": c.problems} for c in checks]
@@ -177,7 +184,7 @@ def _validate(args: argparse.Namespace) -> int:
 def _redteam(args: argparse.Namespace) -> int:
     from autograder.authoring import redteam
 
-    return redteam.command(_chosen(args), args.jobs, args.json)
+    return redteam.command(_chosen(args), _executor(args), args.json)
 
 
 def _collect(args: argparse.Namespace) -> int:
@@ -191,7 +198,7 @@ def _collect(args: argparse.Namespace) -> int:
         zone = ZoneInfo(args.timestamps) if args.timestamps else None
     except (ValueError, OSError, LookupError):
         raise ArchiveError(f"there is no time zone {args.timestamps!r}; one is Europe/Vienna, another UTC") from None
-    collected = collect(args.archive, submitted, name, args.pattern, zone, root / ".autograder" / "replaced")
+    collected = collect(args.archive, submitted, name, args.pattern, zone, root / places.REPLACED)
     for outcome in collected.outcomes:
         print(outcome)
     counts = [f"{len(collected.students(each))} students' work {each}" for each in ("taken", "replaced", "unchanged")]
@@ -245,7 +252,7 @@ def _grade(args: argparse.Namespace) -> int:
 
     grader = Grader(assignment)
     with RecorderProcess(assignment) if use_gradebook else contextlib.nullcontext() as recorder:
-        graded = _with_progress(grader, submissions, args.jobs, recorder)
+        graded = _with_progress(grader, submissions, _executor(args), recorder)
         if args.json:
             for one in graded:
                 # Our own faults are not stored, and have nothing that an outline leaves out.
@@ -257,7 +264,7 @@ def _grade(args: argparse.Namespace) -> int:
 
 
 def _with_progress(
-    grader: Grader, submissions: list[tuple[str, Path]], jobs: int | None, recorder: RecorderProcess | None
+    grader: Grader, submissions: list[tuple[str, Path]], executor: Executor, recorder: RecorderProcess | None
 ) -> list[Graded]:
     counts: Counter[str] = Counter()
     columns = [
@@ -280,7 +287,7 @@ def _with_progress(
                 recorder.add(one.report.student)
 
         # What the gradebook would refuse is found out before anything is graded.
-        return grader.grade_class(submissions, LocalExecutor(jobs), done, recorder.ready if recorder else lambda: None)
+        return grader.grade_class(submissions, executor, done, recorder.ready if recorder else lambda: None)
 
 
 def _recorded(recorder: RecorderProcess) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 
 from autograder.authoring.sample_class import Recipe
+from autograder.course import places
 from autograder.course.assignment import Assignment
 from autograder.nbgrader.config import gradebook_url
 from benchmarks.course import Grades, Run, make_class, make_course
@@ -30,7 +31,7 @@ class OurCourse:
 
     def forget(self) -> None:
         """Make the course as it was before anything was graded."""
-        for made in (".autograder/reports", ".autograder/latest", "autograded", "feedback"):
+        for made in (places.REPORTS, places.LATEST, "autograded", "feedback"):
             shutil.rmtree(self.root / made, ignore_errors=True)
         for left in self.root.glob("gradebook.db*"):
             left.unlink()

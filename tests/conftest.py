@@ -12,7 +12,7 @@ import pytest
 from autograder.authoring import sample_class
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.submission import Cell, Submission
-from autograder.grading.task import process_supervisor
+from autograder.grading.retries import process_supervisor
 from autograder.jail.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[1]

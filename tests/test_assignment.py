@@ -50,7 +50,7 @@ def test_a_manifest_is_read(course):
     ("hours", "share"), [(-1, 0), (0, 0), (0.01, 0.15), (24, 0.15), (24.01, 0.30), (48, 0.30), (48.01, 1), (9999, 1)]
 )
 def test_lateness_costs_what_the_steps_say(course, hours, share):
-    assert load_assignment(course, "a9-test").manifest.penalty(hours * 3600) == share
+    assert load_assignment(course, "a9-test").manifest.share_lost(hours * 3600) == share
 
 
 @pytest.mark.parametrize(

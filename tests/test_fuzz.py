@@ -29,7 +29,7 @@ from autograder.authoring import sample_class
 from autograder.collect.collect import collect
 from autograder.collect.entry import STUDENT
 from autograder.collect.errors import ArchiveError
-from autograder.collect.names import name_problem
+from autograder.collect.safe_names import name_problem
 from autograder.course import submission
 from autograder.course.assignment import load_assignment
 from autograder.course.submission import list_submissions

@@ -8,6 +8,7 @@ import pytest
 
 from autograder.authoring import leftovers, redteam
 from autograder.authoring.attacks import MARK, ROWS, UNUSUAL, Attack, attacks
+from autograder.grading.local import LocalExecutor
 from tests import naive
 from tests.conftest import ROOT
 
@@ -27,7 +28,7 @@ CONTROLLED = [attack for attack in ATTACKS if attack.control]
 
 @pytest.fixture(scope="module")
 def outcomes(a1):
-    return {outcome.id: outcome for outcome in redteam.run(a1, jobs=2)}
+    return {outcome.id: outcome for outcome in redteam.run(a1, LocalExecutor(2))}
 
 
 # --- what must come of it -----------------------------------------------------------------------------------------
@@ -139,14 +140,14 @@ def test_the_watch_sees_orphans(tmp_path):
 
 def test_an_attack_that_works_is_reported(a1):
     honest = Attack("honest", 1, "The answer is right.", "$reference", ("wrong",))
-    fell = {outcome.id: outcome for outcome in redteam.run(a1, 1, chosen=[honest])}["honest"]
+    fell = {outcome.id: outcome for outcome in redteam.run(a1, LocalExecutor(1), chosen=[honest])}["honest"]
     assert fell.fell and "got passed, not wrong" in fell.problems[0]
 
 
 def test_the_command_prints_a_line_an_outcome(a1, monkeypatch, capsys):
     chosen = [attack for attack in ATTACKS if attack.id in ("liar-int", "empty-file")]
     monkeypatch.setattr(redteam, "attacks", lambda _: chosen)
-    assert redteam.command([a1], 2, as_json=True) == 0
+    assert redteam.command([a1], LocalExecutor(2), as_json=True) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["id"] for line in lines] == ["liar-int", "empty-file", "neighbours", "leftovers"]
     assert all(line["held"] and line["assignment"] == a1.name for line in lines)

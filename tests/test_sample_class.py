@@ -91,7 +91,7 @@ def test_the_gradebook_holds_those_grades(ours, recipes, a1):
         wanted = {f"check-{e}": recipe.score_of(e, a1) for e in a1.exercises}
         score, penalty, cells = found[name]
         assert cells == pytest.approx(wanted, abs=0.011), name
-        share = a1.manifest.penalty(recipe.late.total_seconds())
+        share = a1.manifest.share_lost(recipe.late.total_seconds())
         assert penalty == pytest.approx(round(score * share, 2), abs=0.011), name
 
 
@@ -143,7 +143,7 @@ def test_a_second_run_grades_nothing_and_changes_no_grade(ours):
 
 def test_points_given_by_hand_are_late_too(ours, recipes, a1):
     root, _ = ours
-    name = next(r.student for r in recipes.values() if a1.manifest.penalty(r.late.total_seconds()) == 0.15)
+    name = next(r.student for r in recipes.values() if a1.manifest.share_lost(r.late.total_seconds()) == 0.15)
     before = grades(root)[name]
     with Gradebook(gradebook_url(root)) as gradebook:
         (written,) = a1.written

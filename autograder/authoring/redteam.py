@@ -24,6 +24,7 @@ from autograder.course.limits import Limits
 from autograder.course.report import ExerciseResult, Report
 from autograder.course.submission import Cell, Submission, list_submissions, read_submission
 from autograder.course.verdict import Verdict
+from autograder.grading.executor import Executor
 from autograder.grading.local import LocalExecutor
 from autograder.grading.task import Task
 
@@ -58,15 +59,16 @@ class AttackOutcome:
 
 def run(
     assignment: Assignment,
-    jobs: int | None = None,
+    executor: Executor | None = None,
     progress: Callable[[AttackOutcome], None] = lambda _: None,
     chosen: Sequence[Attack] | None = None,
 ) -> list[AttackOutcome]:
-    """Grade every attack (or those ``chosen``) on ``jobs`` processes and judge what came of it.
+    """Grade every attack (or those ``chosen``) and judge what came of it.
 
     Two outcomes more say whether honest submissions graded in between got what they get without the attacks, and
     whether anything was left behind. Raises `JailError` when this machine cannot jail anything.
     """
+    executor = executor or LocalExecutor()
     chosen = attacks(assignment) if chosen is None else list(chosen)
     outcomes: dict[str, AttackOutcome] = {}
     honest: dict[str, Report] = {}
@@ -101,7 +103,7 @@ def run(
         )
         with watch(place) as left:
             mixed = _mixed(tasks, list(kinds.values()))
-            LocalExecutor(jobs).run_tasks(course, mixed, finish)
+            executor.run_tasks(course, mixed, finish)
     done = [outcomes[attack.id] for attack in chosen if attack.id in outcomes]
     problems = [
         f"{key}: {problem}"
@@ -120,14 +122,14 @@ def run(
     return done
 
 
-def command(assignments: Sequence[Assignment], jobs: int | None, as_json: bool) -> int:
+def command(assignments: Sequence[Assignment], executor: Executor, as_json: bool) -> int:
     """Run the red team against each assignment and print a table, or a JSON line an outcome; 1 when a wall gave way."""
     say = Console(stderr=True, highlight=False)
     fell = 0
     for assignment in assignments:
         with _bar(say) as bar:
             step = bar.add_task(f"attacking {assignment.name}", total=len(attacks(assignment)) + 2)
-            outcomes = run(assignment, jobs, lambda _, bar=bar, step=step: bar.advance(step))
+            outcomes = run(assignment, executor, lambda _, bar=bar, step=step: bar.advance(step))
         fell += sum(outcome.fell for outcome in outcomes)
         if as_json:
             for outcome in outcomes:

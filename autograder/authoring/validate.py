@@ -13,6 +13,7 @@ from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
+from autograder.grading.executor import Executor
 from autograder.grading.local import LocalExecutor
 from autograder.grading.task import Task
 
@@ -33,7 +34,7 @@ class Check:
 
 
 def validate(
-    assignment: Assignment, jobs: int | None = None, progress: Callable[[Check], None] = lambda _: None
+    assignment: Assignment, executor: Executor | None = None, progress: Callable[[Check], None] = lambda _: None
 ) -> list[Check]:
     """Make every check of one assignment. Raises `AssignmentError` when its files cannot be read at all."""
     checks: list[Check] = []
@@ -48,7 +49,7 @@ def validate(
         return checks
     tasks = _tasks(assignment)
     reports: dict[str, Report] = {}
-    LocalExecutor(jobs).run_tasks(
+    (executor or LocalExecutor()).run_tasks(
         assignment,
         [task for task, _ in tasks.values()],
         lambda task, report: reports.__setitem__(task.submission.student, report),

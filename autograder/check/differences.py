@@ -10,28 +10,28 @@ import torch
 
 from autograder.check.pictures import worst_slice
 from autograder.check.result import Evidence
-from autograder.suite.assertions import kind_of
+from autograder.suite.assertions import kind_of, tolerances
 
 _NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def explain(got: Any, expected: Any, differ: torch.Tensor | None = None) -> Evidence:
     """How ``got`` differs from ``expected``; ``differ`` marks the entries outside the test's tolerance."""
-    ours, theirs = _array(got), _array(expected)
-    if theirs is None or ours is None or type(got) is not type(expected):
+    given, right = _array(got), _array(expected)
+    if right is None or given is None or type(got) is not type(expected):
         return _of_values(got, expected)
-    if ours.shape != theirs.shape:
+    if given.shape != right.shape:
         return Evidence(
-            (_shape_words(ours.shape, theirs.shape),),
-            expected=f"shape {_shape(theirs.shape)}",
-            got=f"shape {_shape(ours.shape)}",
-            clue=_shape_clue(tuple(ours.shape), tuple(theirs.shape)),
+            (_shape_words(given.shape, right.shape),),
+            expected=f"shape {_shape(right.shape)}",
+            got=f"shape {_shape(given.shape)}",
+            clue=_shape_clue(tuple(given.shape), tuple(right.shape)),
         )
     facts = []
     if got.dtype != expected.dtype:
         facts.append(f"The dtype should be {_dtype(expected)}, and it is {_dtype(got)}.")
-    a, b = _real(ours), _real(theirs)
-    wrong = ~np.isclose(a, b, rtol=1e-5, atol=1e-7, equal_nan=True) if differ is None else _real(differ) != 0
+    a, b = _real(given), _real(right)
+    wrong = ~np.isclose(a, b, *tolerances(right.dtype), equal_nan=True) if differ is None else _real(differ) != 0
     if not wrong.any():
         facts.append("Apart from that the values are right." if facts else "The values are equal in float64.")
         return Evidence(tuple(facts), expected=_dtype(expected), got=_dtype(got))
@@ -46,8 +46,8 @@ def explain(got: Any, expected: Any, differ: torch.Tensor | None = None) -> Evid
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     return Evidence(
         tuple(facts),
-        expected=_entry(theirs[first]),
-        got=_entry(ours[first]),
+        expected=_entry(right[first]),
+        got=_entry(given[first]),
         index=first if wrong.ndim else None,
         clue=_clue(a, b, wrong),
         slice=worst_slice(a, b, wrong) if wrong.ndim else None,

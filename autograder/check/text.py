@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from autograder.check import growth, pictures, sentences
+from autograder.check import growth, pictures, result_words
 from autograder.check.result import Case, CheckResult, Evidence
 from autograder.check.source import listing
 from autograder.course.text import plain, readable
@@ -14,9 +14,9 @@ def as_text(result: CheckResult) -> str:
 
 
 def _lines(result: CheckResult) -> Iterator[str]:
-    _, symbol, headline = sentences.headline(result)
+    _, symbol, headline = result_words.headline(result)
     yield f"{symbol} {plain(result.title or result.exercise)}: {plain(headline)}"
-    if instead := sentences.instead(result):
+    if instead := result_words.instead(result):
         yield _bare(instead)
         return
     for case, others in result.groups:
@@ -27,23 +27,23 @@ def _lines(result: CheckResult) -> Iterator[str]:
         if case.failed_source:
             yield f"      The test's line: {plain(case.failed_source, 160)}"
         if others:
-            yield f"      {plain(sentences.others(others))}"
+            yield f"      {plain(result_words.others(others))}"
     for case in result.passing:
         yield _row(case, result)
         for measured in case.measurements:
             counts = "" if growth.steady(measured) else f" {growth.as_text(measured)}"
             yield f"      {growth.explanation(measured)}{counts}"
-    yield from (f"  {_bare(remark)}" for remark in sentences.source_remarks(result))
+    yield from (f"  {_bare(remark)}" for remark in result_words.source_remarks(result))
     if result.printed.strip():
         yield "  What your code printed meanwhile:"
         yield from (f"    {line}" for line in result.printed.rstrip().splitlines())
-    yield f"  {_bare(sentences.foot(result))}"
+    yield f"  {_bare(result_words.foot(result))}"
 
 
 def _row(case: Case, result: CheckResult) -> str:
     verdict = case.test.verdict
     words = [] if case.passed else [verdict.word]
-    words += [sentences.gate_words(result)] if case.test.gate else []
+    words += [result_words.gate_words(result)] if case.test.gate else []
     return f"  {verdict.symbol} {plain(readable(case.test.name))}" + (f" ({'; '.join(words)})" if words else "")
 
 
@@ -60,7 +60,7 @@ def _evidence(evidence: Evidence) -> Iterator[str]:
     if evidence.measured is not None:
         yield growth.as_text(evidence.measured)
     if evidence.frames:
-        yield f"In your code: {plain(sentences.route(evidence))}"
+        yield f"In your code: {plain(result_words.route(evidence))}"
         yield from (plain(line) for line, _ in listing(evidence.frames[-1].context, evidence.frames[-1].line))
     if evidence.clue:
         yield _bare(evidence.clue)

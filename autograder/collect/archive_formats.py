@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 
 from autograder.collect.entry import COURSE, ArchiveLimits, Entry, UnpackedTotal, damage_raises
 from autograder.collect.errors import ArchiveError, FileRefused
-from autograder.collect.names import is_clutter
+from autograder.collect.safe_names import is_clutter
 from autograder.collect.tar_reader import tar_entries
 from autograder.collect.zip_reader import zip_entries
 from autograder.course.text import printable

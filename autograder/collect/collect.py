@@ -17,14 +17,13 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
-import dateutil.parser
-
 from autograder.collect.archive_formats import archive_entries, entry_kind, suffix
 from autograder.collect.entry import COURSE, STUDENT, ArchiveLimits, Entry
 from autograder.collect.errors import ArchiveError, FileRefused
-from autograder.collect.names import name_problem, same_name_key
 from autograder.collect.owners import Naming
-from autograder.course.submission import MAX_BYTES
+from autograder.collect.safe_names import name_problem, same_name_key
+from autograder.course import places
+from autograder.course.submission import MAX_BYTES, parse_time
 from autograder.course.text import printable
 
 MAX_TIMESTAMP = 1000  # bytes of a timestamp.txt
@@ -83,7 +82,7 @@ def collect(
     """
     submitted = submitted.absolute()
     submitted.mkdir(parents=True, exist_ok=True)
-    kept = (keep or submitted.parent / ".autograder" / "replaced") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
+    kept = (keep or submitted.parent / places.REPLACED) / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
     naming = Naming(assignment, pattern, [archive.name.removesuffix(suffix(archive.name))])
     with tempfile.TemporaryDirectory(prefix=".collecting-", dir=submitted) as scratch:
         sorter = _StudentSorter(Path(scratch), naming)
@@ -223,12 +222,7 @@ class _StudentSorter:
 
 def _parsed(text: str) -> datetime | None:
     """The time that a file's name states, in UTC; None when it is none."""
-    text = re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)$", r"\1 \2:\3:\4", text)
-    try:
-        when = dateutil.parser.parse(text)
-        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, TypeError, ArithmeticError):
-        return None
+    return parse_time(re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)$", r"\1 \2:\3:\4", text))
 
 
 def _comparable(when: datetime | None) -> datetime:

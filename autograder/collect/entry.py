@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from autograder.collect.errors import ArchiveError, FileRefused
-from autograder.collect.names import path_parts
+from autograder.collect.safe_names import path_parts
 from autograder.course.submission import MAX_BYTES
 from autograder.course.text import printable
 

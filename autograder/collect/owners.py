@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autograder.collect.archive_formats import is_archive, suffix
+from autograder.collect.download_names import ATTEMPT, KNOWN_NAMES, MOODLE
 from autograder.collect.errors import ArchiveError, FileRefused
 
 
@@ -16,15 +17,6 @@ class Owner:
     file: str  # its own name
     person: str = ""  # tells two people of one name apart where the archive says a number for each
     when: str = ""
-
-
-MOODLE = r"(?P<student_id>[^_/]+)_(?P<person>\d+)_assignsubmission_(?:file|onlinetext)"
-KNOWN_NAMES = (
-    rf"{MOODLE}_(?P<file_id>.+)",
-    r"(?P<student_id>[^_/]+)_(?:LATE_)?(?P<person>\d+)_\d+_(?P<file_id>.+)",  # Canvas
-    r".+_(?P<student_id>[^_/]+)_attempt_(?P<timestamp>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)_(?P<file_id>.+)",  # Blackboard
-)
-ATTEMPT = r"-\d{1,3}| ?\(\d{1,3}\)"  # what systems and browsers add to the name of a second file
 
 
 class Naming:
@@ -80,7 +72,7 @@ class Naming:
         return Owner(student, inside[0], person)
 
     def _from_name(self, name: str) -> Owner | None:
-        for pattern in KNOWN_NAMES:
+        for pattern in KNOWN_NAMES.values():
             if match := re.fullmatch(pattern, name):
                 return self._from_match(match, name)
         end = suffix(name)

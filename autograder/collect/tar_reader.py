@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from autograder.collect.entry import ArchiveLimits, Entry, UnpackedTotal, damage_raises, pieces
 from autograder.collect.errors import ArchiveError
-from autograder.collect.names import path_problem
+from autograder.collect.safe_names import path_problem
 
 MAX_HEADER = 16 << 10  # bytes that describe one file: a long name, and what some systems note besides
 MEAN_HEADER = 2 << 10  # of all files, for TarFile takes long over headers made to be slow

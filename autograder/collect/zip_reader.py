@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from autograder.collect.entry import ArchiveLimits, Entry, UnpackedTotal, damage_raises, pieces
 from autograder.collect.errors import ArchiveError, FileRefused
-from autograder.collect.names import path_problem
+from autograder.collect.safe_names import path_problem
 
 
 def zip_entries(file: BinaryIO, limits: ArchiveLimits, total: UnpackedTotal) -> Iterator[Entry]:

@@ -1,4 +1,7 @@
-"""What late work loses: steps that an assignment's manifest states."""
+"""What late work loses: steps that an assignment's manifest states, and what follows from them.
+
+The book's ledger works the same rule out for itself, to compare it with what the course promises.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -25,3 +28,17 @@ def share_lost(steps: Sequence[LateStep], seconds_late: float) -> float:
         if seconds_late <= step.within_hours * 3600:
             return step.loses
     return 1.0 if steps else 0.0
+
+
+def in_words(steps: Sequence[LateStep]) -> str:
+    """The steps as a student reads them; empty when there are none."""
+    if not steps:
+        return ""
+    each = " ".join(f"Up to {step.within_hours:g} hours late costs {step.loses:.0%}." for step in steps)
+    return f"{each} Later than that earns nothing."
+
+
+def order_problem(steps: Sequence[LateStep]) -> str:
+    """What is wrong with the order of the steps; empty when nothing is."""
+    hours = [step.within_hours for step in steps]
+    return "" if hours == sorted(set(hours)) else "steps should be listed by growing within_hours"

@@ -1,4 +1,4 @@
-"""What one submission may use: the one place for its limits of time, memory, output and processes."""
+"""What one submission may use: the limits that an author can set. Fixed ones stand where they are enforced."""
 
 from typing import Annotated
 

@@ -14,7 +14,12 @@ from autograder.course.limits import Limits
 
 
 class Exercise(BaseModel):
-    """One exercise. ``forbid`` holds operators (``aten::conv*``, seen at run time) and dotted names (in the source)."""
+    """One exercise.
+
+    ``forbid`` holds operators, seen while a call runs whatever name they are called by (``aten::cumsum*``), and dotted
+    names, looked for in the source (``scipy``). ``loop_free`` asks `validate` to find a gate in its suites; it is the
+    gate that measures.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     title: str
@@ -55,9 +60,8 @@ class Manifest(BaseModel):
     @field_validator("late")
     @classmethod
     def _in_order(cls, steps: tuple[LateStep, ...]) -> tuple[LateStep, ...]:
-        hours = [step.within_hours for step in steps]
-        if hours != sorted(set(hours)):
-            raise ValueError("steps should be listed by growing within_hours")
+        if problem := late_policy.order_problem(steps):
+            raise ValueError(problem)
         return steps
 
     @field_validator("exercise")
@@ -70,7 +74,7 @@ class Manifest(BaseModel):
                 raise ValueError(f"the exercise name {name!r} should be a Python identifier")
         return exercises
 
-    def penalty(self, seconds_late: float) -> float:
+    def share_lost(self, seconds_late: float) -> float:
         """The share of its score that work handed in ``seconds_late`` after the due time loses, from 0 to 1."""
         return late_policy.share_lost(self.late, seconds_late)
 

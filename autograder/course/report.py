@@ -4,8 +4,6 @@ A report is data alone. It is what the store keeps, what ``--json`` prints, and 
 are made from. It holds nothing that does not decide a grade: titles and dates are the manifest's.
 """
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from autograder.course.verdict import Verdict
@@ -70,7 +68,7 @@ class Report(_Record):
                 del test["duration"]
         return tree
 
-    def outline(self) -> Report:
+    def outline(self) -> "Report":
         """The report without its tests and what was printed, for a table of a class, in a tenth of the memory."""
         exercises = tuple(result.model_copy(update={"tests": ()}) for result in self.exercises)
         return self.model_copy(update={"exercises": exercises, "output": ""})
@@ -87,7 +85,7 @@ def score_exercise(tests: list[TestResult], points: float, gate_credit: float) -
     """Points earned: ``points`` × share of test points passed, × ``gate_credit`` if a gate failed; rounded to 1/100."""
     weights = [test for test in tests if not test.gate]
     total = sum(test.points for test in weights)
-    if total == 0 or any(test.verdict is Verdict.TAMPERED for test in tests):
+    if total == 0 or any(test.verdict.voids_points for test in tests):
         return 0.0
     share = sum(test.points for test in weights if test.verdict is Verdict.PASSED) / total
     held = all(test.verdict is Verdict.PASSED for test in tests if test.gate)

@@ -128,11 +128,17 @@ def timestamp(folder: Path) -> tuple[datetime | None, str]:
         return None, ""
     except OSError as error:
         return None, f"timestamp.txt was not used: {error.strerror or error}"
+    when = parse_time(text.strip())
+    return when, "" if when else "timestamp.txt was not used: it does not hold a date and time"
+
+
+def parse_time(text: str) -> datetime | None:
+    """The date and time that a text states, in UTC; None when it states none."""
     try:
-        when = dateutil.parser.parse(text.strip())
-        return (when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)), ""
+        when = dateutil.parser.parse(text)
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     except (ValueError, OverflowError, TypeError, ArithmeticError):
-        return None, "timestamp.txt was not used: it does not hold a date and time"
+        return None
 
 
 def parse(raw: bytes) -> tuple[Cell, ...]:
@@ -225,7 +231,10 @@ def _read_regular(path: Path, limit: int) -> bytes:
             raise OSError(0, "it is not a regular file")
         if about.st_size > limit:
             raise OSError(0, f"it has {about.st_size} bytes, and at most {limit} are read")
-        return file.read(limit + 1)[: limit + 1]
+        raw = file.read(limit + 1)
+        if len(raw) > limit:  # it has grown meanwhile
+            raise OSError(0, f"it has more than {limit} bytes")
+        return raw
 
 
 def _other_notebooks(folder: Path, assignment: str) -> Iterable[str]:

@@ -1,7 +1,5 @@
 """Verdicts: the closed set of things that can be said of a test, an exercise or a submission, in one table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -15,7 +13,8 @@ class Verdict(StrEnum):
 
     ``meaning`` is the sentence that explains it, ``word`` how a list of tests calls it. ``symbol`` and ``role`` show
     it: the role is a colour of `autograder.pages.theme`. ``told_by_tests`` says that the tests of an exercise explain
-    it; any other verdict, where all exercises share it, is about the file as a whole.
+    it; any other verdict, where all exercises share it, is about the file as a whole. ``voids_points`` says that one
+    test with it takes all points of its exercise.
     """
 
     meaning: str
@@ -23,10 +22,11 @@ class Verdict(StrEnum):
     symbol: str
     role: str
     told_by_tests: bool
+    voids_points: bool
 
     FAULT = "fault", "the grader failed, not the submission; it will be graded again", "not tested", "!", "part"
     UNREADABLE = "unreadable", "the file could not be read as a notebook", "unreadable"
-    TAMPERED = "tampered", "it interfered with the measurement", "tampered"
+    TAMPERED = "tampered", "it interfered with the measurement", "tampered", "✗", "bad", False, True
     MEMORY = "memory", "it used more memory than allowed", "out of memory"
     OUTPUT = "output", "it printed more than allowed", "output"
     TIMEOUT = "timeout", "it took longer than allowed", "too slow"
@@ -40,13 +40,20 @@ class Verdict(StrEnum):
     PASSED = "passed", "everything asked for is right", "passed", "✓", "good", True
 
     def __new__(
-        cls, value: str, meaning: str, word: str, symbol: str = "✗", role: str = "bad", told_by_tests: bool = False
-    ) -> Verdict:
+        cls,
+        value: str,
+        meaning: str,
+        word: str,
+        symbol: str = "✗",
+        role: str = "bad",
+        told_by_tests: bool = False,
+        voids_points: bool = False,
+    ) -> "Verdict":
         """A row of the table."""
         verdict = str.__new__(cls, value)
         verdict._value_ = value
         verdict.meaning, verdict.word, verdict.symbol, verdict.role = meaning, word, symbol, role
-        verdict.told_by_tests = told_by_tests
+        verdict.told_by_tests, verdict.voids_points = told_by_tests, voids_points
         return verdict
 
 

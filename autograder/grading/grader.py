@@ -12,8 +12,9 @@ from autograder.course.report import Report
 from autograder.course.submission import Submission, read_submission
 from autograder.grading import keys
 from autograder.grading.executor import Executor
+from autograder.grading.retries import grade_here
 from autograder.grading.store import Latest, Store
-from autograder.grading.task import Task, grade_here
+from autograder.grading.task import Task
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ class Grader:
         submissions: Iterable[tuple[str, Path]],
         executor: Executor,
         progress: Callable[[Graded], None] = lambda _: None,
-        when_started: Callable[[], None] = lambda: None,
+        before_grading: Callable[[], None] = lambda: None,
     ) -> list[Graded]:
         """Grade ``(student, folder)`` pairs, in the order of students.
 
         The reports returned are outlines; whole ones are in the store. ``progress`` is told of each, with its whole
-        report, as it is done; ``when_started`` is called before the first that is graded now, while ``executor``
+        report, as it is done; ``before_grading`` is called before the first that is graded now, while ``executor``
         starts. Raises `JailError` when nothing can be jailed.
         """
         done: dict[str, Graded] = {}
@@ -107,6 +108,6 @@ class Grader:
             self.assignment,
             to_grade(),
             lambda task, report: finish(task.submission, report, cached=False),
-            when_started,
+            before_grading,
         )
         return [done[student] for student in sorted(done)]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from autograder.course import places
 from autograder.course.assignment import Assignment
 from autograder.course.submission import Submission
 from autograder.course.verdict import Verdict
@@ -35,7 +36,7 @@ LIBRARIES = ("torch", "numpy", "ipython")  # what a student's values come from, 
 
 def course_secret(root: Path) -> bytes:
     """The secret that seeds are drawn from; made on first use, readable by its owner alone, outside every jail."""
-    path = root / ".autograder" / "secret"
+    path = root / places.SECRET
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
     path.parent.mkdir(exist_ok=True)
@@ -86,7 +87,7 @@ def _deciding_manifest(assignment: Assignment) -> bytes:
     return json.dumps([assignment.manifest.limits.model_dump(), exercises]).encode()
 
 
-def shown_words(assignment: Assignment) -> str:
+def display_digest(assignment: Assignment) -> str:
     """A digest of what the manifest says that no grade depends on and that students are shown: titles, dates, late
     steps.
 

@@ -6,8 +6,6 @@ take over, and a worker that loses the zygote starts its own. A submission whose
 own is tried again, then reported as ours.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import itertools
@@ -26,7 +24,8 @@ from pathlib import Path
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.report import Report
 from autograder.grading.executor import Executor
-from autograder.grading.task import TRIES, Task, fault_report, grade_here, process_supervisor
+from autograder.grading.retries import TRIES, fault_report, grade_here, process_supervisor
+from autograder.grading.task import Task
 from autograder.jail.bubblewrap import Zygote
 from autograder.jail.errors import JailError
 
@@ -55,16 +54,16 @@ class LocalExecutor(Executor):
         assignment: Assignment,
         tasks: Iterable[Task],
         finish: Callable[[Task, Report], None],
-        when_started: Callable[[], None] = lambda: None,
+        before_grading: Callable[[], None] = lambda: None,
     ) -> None:
         """See `Executor`. The processes start with the first task, and the others are taken meanwhile."""
         tasks = iter(tasks)
         first = list(itertools.islice(tasks, 1))
         if not first:
-            when_started()
+            before_grading()
             return
         deaths: dict[int, int] = {}
-        with self._workers(assignment, itertools.chain(first, tasks), when_started) as (workers, waiting):
+        with self._workers(assignment, itertools.chain(first, tasks), before_grading) as (workers, waiting):
             for worker in workers:
                 worker.give(waiting.popleft())
             while busy := {worker.pipe: worker for worker in workers if worker.task}:
@@ -88,8 +87,8 @@ class LocalExecutor(Executor):
 
     @contextlib.contextmanager
     def _workers(
-        self, assignment: Assignment, tasks: Iterable[Task], when_started: Callable[[], None]
-    ) -> Iterator[tuple[list[_Worker], deque[Task]]]:
+        self, assignment: Assignment, tasks: Iterable[Task], before_grading: Callable[[], None]
+    ) -> Iterator[tuple[list["_Worker"], deque[Task]]]:
         """Workers behind one wall, ready for work, and the work, which is collected while the processes start."""
         zygote = Zygote()
         workers: list[_Worker] = []
@@ -98,7 +97,7 @@ class LocalExecutor(Executor):
             waiting = deque(tasks)
             count = max(1, min(self._jobs, len(waiting)))
             workers += [_Worker(assignment.root, assignment.name, zygote.control) for _ in range(count)]
-            when_started()
+            before_grading()
             try:
                 zygote.ready()
             except JailError:
@@ -125,7 +124,7 @@ class _Worker:
         with contextlib.suppress(OSError):  # one that has ended is found out when its answer is awaited
             self.pipe.send(task)
 
-    def replacement(self, control: socket.socket | None = None) -> _Worker:
+    def replacement(self, control: socket.socket | None = None) -> "_Worker":
         """Another in its place."""
         self.stop()
         return _Worker(*self._course, control or self._control)

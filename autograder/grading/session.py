@@ -1,7 +1,5 @@
 """A submission in a sandbox, and the ``student`` whose calls go there."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable
@@ -35,7 +33,7 @@ class Session:
         self.output = ""
         self.seconds: dict[str, float] = {"open": 0.0, "cells": 0.0}
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> "Session":
         self._start()
         return self
 

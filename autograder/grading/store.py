@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
+from autograder.course import places
 from autograder.course.report import SCHEMA_VERSION, Report
 from autograder.course.verdict import Verdict
 
@@ -33,11 +34,11 @@ class Latest(BaseModel):
 
 
 class Store:
-    """Reports of one course, under ``<root>/.autograder/reports``."""
+    """Reports of one course, below ``.autograder``."""
 
     def __init__(self, root: Path) -> None:
-        self._reports = root / ".autograder" / "reports"
-        self._latest = root / ".autograder" / "latest"
+        self._reports = root / places.REPORTS
+        self._latest = root / places.LATEST
 
     def get(self, key: str) -> Report | None:
         """The report stored under ``key``; None when there is none that this version can read."""
@@ -71,11 +72,11 @@ class Store:
         except (FileNotFoundError, ValidationError, json.JSONDecodeError):
             return None
 
-    def mark_recorded(self, assignment: str, student: str, words: str) -> None:
-        """Remember that the gradebook holds the student's latest report, and the digest of the ``words`` around it."""
+    def mark_recorded(self, assignment: str, student: str, display: str) -> None:
+        """Remember that the gradebook holds the student's latest report, and with which `keys.display_digest`."""
         latest = self.latest(assignment, student)
         if latest is not None:
-            done = latest.model_copy(update={"recorded_with": words})
+            done = latest.model_copy(update={"recorded_with": display})
             _write(self._latest_path(assignment, student), done.model_dump_json())
 
     def _report_path(self, key: str) -> Path:

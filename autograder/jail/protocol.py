@@ -25,6 +25,7 @@ NUMBERS_LIMIT = 512 << 20
 DEPTH_LIMIT = 32
 PARTS_LIMIT = 100_000
 ALIGNMENT = 64
+ERROR_CAPS = {"kind": 80, "message": 2000, "where": 300}  # characters of what is told of an error
 
 # The dtypes that cross, by their names on the wire. NumPy, which has no bfloat16, takes its bits for integers.
 _DTYPES = {

@@ -4,8 +4,6 @@ Nothing that comes from a sandbox is believed but plain values. One that breaks 
 then on, and `SandboxDied` says with which verdict.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets
@@ -158,7 +156,7 @@ class Sandbox:
 
     # --- bytes ------------------------------------------------------------------------------------------------
 
-    def _send(self, data: bytes, watch: _RequestWatch) -> None:
+    def _send(self, data: bytes, watch: "_RequestWatch") -> None:
         view = memoryview(data)
         while view:
             try:
@@ -168,7 +166,7 @@ class Sandbox:
             except OSError:
                 raise EOFError from None
 
-    def _receive(self, count: int, watch: _RequestWatch) -> bytearray:
+    def _receive(self, count: int, watch: "_RequestWatch") -> bytearray:
         # A frame is read in three parts; taking what has come at once saves most of the waiting and system calls.
         while len(self._received) < count:
             watch.wait()
@@ -225,7 +223,7 @@ class Sandbox:
         """From the first call on the sandbox makes no thread and no process, whose work nobody would count."""
         if self._sealed:
             return
-        self._ask({"do": "close"}, [], self.limits.call_seconds)
+        self._ask({"do": "seal"}, [], self.limits.call_seconds)
         # The kernel's word for it, not the sandbox's; what may not be raised again holds from now on.
         if "Max processes             1                    1 " not in Path(f"/proc/{self.pid}/limits").read_text():
             raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
@@ -269,8 +267,9 @@ class _RequestWatch:
         self._sandbox, self._seconds = sandbox, seconds
         self._started = time.monotonic()
         self._next_look = self._started + TICK
-        # Most requests end before the first look, and looking costs more than many of them do.
-        self._processor: float | None = None
+        # The least of processor time that was used before the request. It is found out at the first look: most requests
+        # end before it, and looking costs more than many of them do.
+        self._used_before: float | None = None
 
     def wait(self, writing: bool = False) -> None:
         sandbox = self._sandbox
@@ -296,9 +295,10 @@ class _RequestWatch:
         if sandbox.exceeds(sandbox.limits.memory_mb << 20):
             raise sandbox._die(Verdict.MEMORY, f"it used more than {sandbox.limits.memory_mb} MB of memory")
         elapsed, used = time.monotonic() - self._started, sandbox.processor_seconds()
-        if self._processor is None:
-            self._processor = used - elapsed
-        if elapsed > self._seconds * WALL_CLOCK_FACTOR or elapsed > self._seconds < used - self._processor:
+        if self._used_before is None:
+            self._used_before = used - elapsed
+        over_time = elapsed > self._seconds and used - self._used_before > self._seconds
+        if over_time or elapsed > self._seconds * WALL_CLOCK_FACTOR:
             raise sandbox._die(Verdict.TIMEOUT, f"it took longer than {self._seconds:g} s")
         self._next_look = time.monotonic() + TICK
 
@@ -343,8 +343,7 @@ def _known_handle(value: Any) -> int:
 
 def _error_record(error: Any) -> dict[str, str]:
     record = error if isinstance(error, dict) else {}
-    caps = {"kind": 80, "message": 2000, "where": 300}
-    found = {key: str(record.get(key, ""))[:cap] for key, cap in caps.items()}
+    found = {key: str(record.get(key, ""))[:cap] for key, cap in protocol.ERROR_CAPS.items()}
     if not found["kind"].isidentifier():
         found["kind"] = "Exception"
     return found

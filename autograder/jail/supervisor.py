@@ -1,7 +1,5 @@
 """Opens a sandbox for each submission, in a zygote behind bubblewrap's wall."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -26,7 +24,7 @@ class Supervisor:
         self._control = control
         self._base_memory: int | None = None
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> "Supervisor":
         if self._control is None:
             self._start()
         return self

@@ -24,99 +24,41 @@ from autograder.measure.source_names import (
 Kind = Literal["loop", "call", "interpreter", "syntax"]
 # Names that no solution needs and with which code could reach the measurement of its own work or what it must not see.
 # Each covers everything under it; `*.name` is an attribute of whatever object.
-INTERPRETER: dict[str, str] = {
-    "ctypes": "writes anywhere in the process",
-    "cffi": "writes anywhere in the process",
-    "_ctypes": "the same by its private name",
-    "sys.settrace": "replaces the function that counts opcodes",
-    "sys.gettrace": "hands that function over",
-    "sys.setprofile": "runs code at every call, uncounted",
-    "sys.monitoring": "the newer way to both",
-    "sys.addaudithook": "runs code at every event of the interpreter",
-    "sys._getframe": "walks up to the caller's variables",
-    "sys._current_frames": "walks up to every thread's variables",
-    "sys.modules": "swaps modules that others have imported",
-    "threading.settrace": "replaces the tracing function of new threads",
-    "threading.settrace_all_threads": "the same for all threads",
-    "threading.setprofile": "runs code at every call of new threads",
-    "threading.setprofile_all_threads": "the same for all threads",
-    "gc.get_objects": "finds every object of the process",
-    "gc.get_referrers": "finds who holds an object",
-    "gc.get_referents": "finds what an object holds",
-    "inspect.currentframe": "walks up to the caller's variables",
-    "inspect.stack": "walks up to the caller's variables",
-    "inspect.trace": "walks up to the caller's variables",
-    "torch._C": "reaches operators and the mode stack below the dispatcher's Python side",
-    "torch.utils._python_dispatch": "pushes and pops the modes that count operators",
-    "torch.library": "replaces what an operator does, and who notes it",
-    "torch._library": "the same by its private name",
-    "torch._ops": "calls an operator's kernels past the dispatcher",
-    "*._op_dk": "the same",
-    "*.redispatch": "the same",
-    "torch.overrides": "intercepts what other code asks of PyTorch",
-    "autograder.authoring": "the harness's own code, which only the harness calls",
-    "autograder.course": "the same",
-    "autograder.grading": "the same",
-    "autograder.jail": "the same",
-    "autograder.measure": "the same",
-    "autograder.nbgrader": "the same",
-    "autograder.suite": "the same",
-    "*.f_back": "a frame's caller",
-    "*.f_globals": "a frame's variables",
-    "*.f_locals": "a frame's variables",
-    "*.tb_frame": "the frame of a traceback",
-    "*.gi_frame": "the frame of a generator",
-    "*.__globals__": "the variables of another function's module",
-    "*.__closure__": "the variables that another function closed over",
-    "*.__code__": "another function's code",
-    "*.__subclasses__": "every class of the process",
-    "builtins.exec": "runs text that no reader has seen",
-    "builtins.eval": "the same for an expression",
-    "builtins.compile": "makes code out of text",
-    "builtins.__import__": "imports without an import statement",
-    "importlib.import_module": "imports without an import statement",
-    "importlib.reload": "makes a module run again",
-    "importlib.machinery": "imports without an import statement",
-    "importlib.util": "the same",
-    "pkgutil.resolve_name": "finds a module or what is in it by a text that no reader sees",
-    "runpy": "runs a module under another name",
-    "<computed>": "a name put together while the code runs, in builtins",
-    "*.<computed>": "a name put together while the code runs, in a module that reaches into the interpreter",
-}
+INTERPRETER = (
+    # writes anywhere in the process
+    "ctypes", "_ctypes", "cffi",
+    # counts, traces, or runs code where it is not counted
+    "sys.settrace", "sys.gettrace", "sys.setprofile", "sys.monitoring", "sys.addaudithook", "threading.settrace",
+    "threading.settrace_all_threads", "threading.setprofile", "threading.setprofile_all_threads",
+    # walks to the variables of other code, or finds its objects
+    "sys._getframe", "sys._current_frames", "inspect.currentframe", "inspect.stack", "inspect.trace",
+    "gc.get_objects", "gc.get_referrers", "gc.get_referents", "*.f_back", "*.f_globals", "*.f_locals", "*.tb_frame",
+    "*.gi_frame", "*.__globals__", "*.__closure__", "*.__code__", "*.__subclasses__",
+    # reaches PyTorch below its dispatcher, or replaces what an operator does and what notes it
+    "torch._C", "torch.utils._python_dispatch", "torch.library", "torch._library", "torch._ops", "*._op_dk",
+    "*.redispatch", "torch.overrides",
+    # the harness's own code, which only the harness calls
+    "autograder.authoring", "autograder.course", "autograder.grading", "autograder.jail", "autograder.measure",
+    "autograder.nbgrader", "autograder.suite",
+    # runs text that no reader has seen
+    "builtins.exec", "builtins.eval", "builtins.compile",
+    # imports without an import statement, or swaps what others have imported
+    "sys.modules", "builtins.__import__", "importlib.import_module", "importlib.reload", "importlib.machinery",
+    "importlib.util", "pkgutil.resolve_name", "runpy",
+    # a name put together while the code runs: of builtins, and of a module that reaches into the interpreter
+    "<computed>", "*.<computed>",
+)  # fmt: skip
 # What does work where it is not counted. A notebook may use it, a function that is measured may not.
 ELSEWHERE = (
-    "threading",
-    "_thread",
-    "multiprocessing",
-    "concurrent",
-    "subprocess",
-    "asyncio.to_thread",
-    "os.fork",
-    "os.forkpty",
-    "os.popen",
-    "os.posix_spawn",
-    "os.posix_spawnp",
-    "os.system",
-    "*.submit",
-)
+    "threading", "_thread", "multiprocessing", "concurrent", "subprocess", "asyncio.to_thread", "os.fork", "os.forkpty",
+    "os.popen", "os.posix_spawn", "os.posix_spawnp", "os.system", "*.submit",
+)  # fmt: skip
 # Calls that loop over an array's entries in Python or one entry at a time.
 LOOPING = (
-    "builtins.map",
-    "builtins.filter",
-    "functools.reduce",
-    "itertools",
-    "numpy.vectorize",
-    "numpy.apply_along_axis",
-    "numpy.apply_over_axes",
-    "numpy.frompyfunc",
-    "numpy.fromiter",
-    "numpy.ndenumerate",
-    "numpy.ndindex",
-    "numpy.nditer",
-    "*.apply_",
-    "*.map_",
-    "*.tolist",
-)
+    "builtins.map", "builtins.filter", "functools.reduce", "itertools", "numpy.vectorize", "numpy.apply_along_axis",
+    "numpy.apply_over_axes", "numpy.frompyfunc", "numpy.fromiter", "numpy.ndenumerate", "numpy.ndindex", "numpy.nditer",
+    "*.apply_", "*.map_", "*.tolist",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""What students download: one zip with the notebook, the visible tests and all that is needed to run them."""
+"""What students download: one zip with the notebook, the visible tests and all that is needed to run them.
+
+It holds what the release holds, and the wheel of the packages that `pyproject.toml` names. What is for authors alone is
+`AUTHORS_ONLY`; the build fails when any of it is in the wheel.
+"""
 
 import re
 import subprocess
@@ -8,7 +12,8 @@ import zipfile
 from importlib.metadata import requires
 from pathlib import Path
 
-from autograder.course.assignment import Assignment
+from autograder.course import late_policy
+from autograder.course.assignment import AUTHORS_ONLY, Assignment
 from autograder.course.errors import AssignmentError
 
 ALSO = ("jupyterlab",)  # what a student opens the notebook with
@@ -54,13 +59,13 @@ def make(assignment: Assignment, folder: Path) -> Path:
 def build_wheel(root: Path, folder: Path) -> Path:
     """Build the wheel of both packages, hidden suites left out. Raises `AssignmentError` when that fails."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=None)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise AssignmentError(f"the course library's wheel could not be built: {''.join(last)}")
     with zipfile.ZipFile(wheels[0]) as wheel:
-        if leaked := [name for name in wheel.namelist() if "/suites/" in name or name.startswith("solutions/")]:
+        if leaked := [name for name in wheel.namelist() if {*AUTHORS_ONLY, "solutions"} & set(name.split("/"))]:
             raise AssignmentError(f"the wheel would give {leaked[0]} to students; exclude it in pyproject.toml")
     return wheels[0]
 
@@ -76,11 +81,10 @@ def _requirements(root: Path, wheel: str) -> str:
 
 def _readme(assignment: Assignment) -> str:
     manifest = assignment.manifest
-    late = " ".join(f"Up to {s.within_hours:g} hours late costs {s.loses:.0%}." for s in manifest.late)
     return README.format(
         title=manifest.title,
         underline="=" * len(manifest.title),
         name=assignment.name,
         due=manifest.due.strftime("%-d %B %Y, %H:%M %Z"),
-        late=late + (" Later than that earns nothing." if manifest.late else ""),
+        late=late_policy.in_words(manifest.late),
     )

@@ -30,7 +30,7 @@ def configure(c: Config, root: Path) -> None:
         "nbgrader.preprocessors.SaveAutoGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
-    c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LateSteps"
+    c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LatePenaltyPlugin"
     c.ZipCollectApp.extractor_plugin = "autograder.nbgrader.zip_collect.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "autograder.nbgrader.zip_collect.SafeCollector"
     c.ExportApp.plugin_class = "autograder.nbgrader.export.GradesCsv"

@@ -84,7 +84,7 @@ def summary_text(result: ExerciseResult, title: str) -> str:
     """The same as plain text."""
     exercise = _Exercise(result, title)
     verdict = result.verdict
-    lines = [f"{exercise.symbol} {plain(title, 200)}: {exercise.points} points, {verdict.value}: {verdict.meaning}"]
+    lines = [f"{exercise.symbol} {plain(title, 200)}: {exercise.points} points, {verdict.word}: {verdict.meaning}"]
     for test in exercise.tests:
         lines.append(f"  {test.verdict.symbol} {plain(readable(test.name), 200)} ({exercise.worth(test)})")
         if test.verdict is not Verdict.PASSED:

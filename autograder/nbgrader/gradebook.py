@@ -56,7 +56,7 @@ def lateness_in_words(assignment: Assignment) -> dict[str, str]:
         ]
     return {
         student: f"Handed in {seconds / 3600:.1f} hours after the due time: "
-        f"{assignment.manifest.penalty(seconds):.0%} off, which is {points:g} points."
+        f"{assignment.manifest.share_lost(seconds):.0%} off, which is {points:g} points."
         for student, seconds, points in late
     }
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from autograder.course import places
 from autograder.course.assignment import find_root, load_assignment
 from autograder.course.submission import timestamp
 from autograder.nbgrader.gradebook import set_due_date
@@ -40,7 +41,7 @@ def set_aside(root: Path, folder: Path) -> list[Path]:
             path = Path(parent) / name
             odd = path.is_symlink() or not (path.is_file() or path.is_dir())
             if odd or (path == folder / "timestamp.txt" and timestamp(folder)[1]):
-                target = root / ".autograder" / "set-aside" / path.relative_to(root)
+                target = root / places.SET_ASIDE / path.relative_to(root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.unlink(missing_ok=True)
                 shutil.move(path, target)

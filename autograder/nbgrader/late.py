@@ -9,7 +9,7 @@ from autograder.course.assignment import assignment_names, find_root, load_assig
 from autograder.course.manifest import Manifest
 
 
-class LateSteps(LateSubmissionPlugin):
+class LatePenaltyPlugin(LateSubmissionPlugin):
     """nbgrader's plug-in for late penalties: takes off the share that ``[[late]]`` in ``assignment.toml`` says."""
 
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
@@ -20,7 +20,7 @@ class LateSteps(LateSubmissionPlugin):
 
 def penalty(manifest: Manifest, score: float, seconds_late: float) -> float | None:
     """The points that ``score`` loses for being ``seconds_late``; None for none, as nbgrader keeps it."""
-    return round(score * manifest.penalty(seconds_late), 2) or None
+    return round(score * manifest.share_lost(seconds_late), 2) or None
 
 
 def assign_penalties(gradebook: Gradebook, root: Path) -> None:

@@ -4,8 +4,6 @@ The process is the only one of a run that imports nbgrader, which takes seconds,
 gradebook. It is told students' names alone, and takes their latest reports from the store.
 """
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os
@@ -40,7 +38,7 @@ class RecorderProcess:
         self._starts = 0
         self._why: AssignmentError | None = None
 
-    def __enter__(self) -> RecorderProcess:
+    def __enter__(self) -> "RecorderProcess":
         self._start()
         return self
 
@@ -177,7 +175,7 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
     from autograder.nbgrader.release import require
 
     require(assignment)
-    words = keys.shown_words(assignment)
+    display = keys.display_digest(assignment)
     there, store = gradebook.recorded_students(assignment), Store(assignment.root)
     pipe.send(("ready",))
     done: list[str] = []
@@ -185,7 +183,7 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
     with Recording(assignment, lambda student: pipe.send(("at", student))) as recording:
         while (student := names.get()) is not None:
             latest = store.latest(assignment.name, student)
-            if latest is None or (latest.recorded_with == words and student in there):
+            if latest is None or (latest.recorded_with == display and student in there):
                 continue
             report = store.get(latest.key)
             if report is None:
@@ -203,6 +201,6 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
         failed = recording.finish() if done else {}
     for student in done:
         if student not in failed:
-            store.mark_recorded(assignment.name, student, words)
+            store.mark_recorded(assignment.name, student, display)
     gradebook.export(assignment.root, assignment.root / "grades.csv")
     return failed

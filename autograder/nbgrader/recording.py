@@ -1,7 +1,5 @@
 """Puts reports into nbgrader's gradebook, autograded notebooks and feedback, through nbgrader's own converters."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -40,7 +38,7 @@ class Recording:
         self._with_notebook: set[str] = set()
         self._failed: dict[str, str] = {}
 
-    def __enter__(self) -> Recording:
+    def __enter__(self) -> "Recording":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from autograder.collect.archive_formats import is_archive, suffix
 from autograder.collect.entry import COURSE, STUDENT, ArchiveLimits
 from autograder.collect.errors import ArchiveError
-from autograder.collect.names import name_problem
+from autograder.collect.safe_names import name_problem
 from autograder.collect.unpack import unpack
 from autograder.course.text import printable
 

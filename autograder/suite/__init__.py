@@ -4,27 +4,11 @@ Its tests take ``student``, whose attributes are the student's functions, and ``
 ``@pytest.mark.points(2)`` weighs a test and ``@pytest.mark.gate`` makes it one that earns nothing but guards the rest.
 A test's docstring is the sentence that a student reads when it fails.
 
-Suites import from here. `autograder.suite.runner` runs them, and is the only file that imports pytest. Nothing here
-knows where the student's functions live, nor imports the jail.
+Suites import from here what each file lists in ``__all__``. `autograder.suite.runner` runs them, and is the only file
+that imports pytest. Nothing here knows where the student's functions live, nor imports the jail.
 """
 
-from autograder.suite.assertions import assert_close, assert_untouched
-from autograder.suite.errors import Failure, Forbidden, Loops, Mismatch, StudentError
-from autograder.suite.inputs import integers, normal, one_of, scattered
-from autograder.suite.loops import assert_right_when_large, loop_free
-
-__all__ = [
-    "Failure",
-    "Forbidden",
-    "Loops",
-    "Mismatch",
-    "StudentError",
-    "assert_close",
-    "assert_right_when_large",
-    "assert_untouched",
-    "integers",
-    "loop_free",
-    "normal",
-    "one_of",
-    "scattered",
-]
+from autograder.suite.assertions import *
+from autograder.suite.errors import *
+from autograder.suite.inputs import *
+from autograder.suite.loops import *

@@ -10,6 +10,8 @@ import torch
 from autograder.suite.errors import Mismatch
 from autograder.suite.student import StudentFunction
 
+__all__ = ["assert_close", "assert_untouched"]  # what suites import
+
 _NUMBERS = (bool, int, float)
 
 
@@ -19,8 +21,7 @@ def assert_close(
     """Compare a student's value with the expected one: type, shape, dtype, then values.
 
     ``expected`` may be a tensor, an array, a number, a string, None, or a list, tuple or dict of these. Tolerances
-    default to those of `torch.testing.assert_close`, ten times as wide for float32 and narrower so that the order of
-    a sum does not decide a grade. NaN equals NaN. Raises `Mismatch`.
+    default to `TOLERANCES`. NaN equals NaN. Raises `Mismatch`.
     """
     if isinstance(expected, torch.Tensor | np.ndarray):
         _compare_arrays(got, expected, rtol, atol, check_dtype)
@@ -33,13 +34,14 @@ def assert_close(
     elif isinstance(expected, list | tuple):
         if not isinstance(got, list | tuple) or len(got) != len(expected):
             raise Mismatch(f"the result should be {kind_of(expected)}, and it is {kind_of(got)}", got, expected)
-        for i, (ours, theirs) in enumerate(zip(got, expected, strict=True)):
+        for i, (given, right) in enumerate(zip(got, expected, strict=True)):
             with _in_part(i):
-                assert_close(ours, theirs, rtol, atol, check_dtype)
+                assert_close(given, right, rtol, atol, check_dtype)
     elif isinstance(expected, float):
         if isinstance(got, bool) or not isinstance(got, _NUMBERS):
             raise Mismatch(f"the result should be a number, and it is {kind_of(got)}", got, expected)
-        if not np.isclose(got, expected, rtol=rtol or 1e-6, atol=atol or 1e-8, equal_nan=True):
+        tolerance = {"rtol": 1e-6 if rtol is None else rtol, "atol": 1e-8 if atol is None else atol}
+        if not np.isclose(got, expected, **tolerance, equal_nan=True):
             raise Mismatch("the number is not the right one", got, expected)
     elif type(got) is not type(expected):
         raise Mismatch(f"the result should be {kind_of(expected)}, and it is {kind_of(got)}", got, expected)
@@ -63,25 +65,40 @@ def _compare_arrays(got: Any, expected: Any, rtol: float | None, atol: float | N
         raise Mismatch("the shape is not the right one", got, expected)
     if check_dtype and got.dtype != expected.dtype:
         raise Mismatch("the values have another dtype than they should have", got, expected)
-    ours, theirs = torch.as_tensor(got).detach(), torch.as_tensor(expected).detach()
-    if ours.numel() == 0:
+    got_values, right = torch.as_tensor(got).detach(), torch.as_tensor(expected).detach()
+    if got_values.numel() == 0:
         return
-    if not theirs.is_floating_point():
-        differ = ours != theirs
+    if not right.is_floating_point():
+        differ = got_values != right
     else:
-        narrow = {torch.float16: (1e-2, 1e-3), torch.bfloat16: (5e-2, 1e-2), torch.float32: (1e-4, 1e-5)}
-        wide = narrow.get(theirs.dtype, (1e-7, 1e-9))
-        ours, theirs = ours.double(), theirs.double()
+        rtol, atol = tolerances(right.dtype, rtol, atol)
+        got_values, right = got_values.double(), right.double()
         # Nearly every comparison finds all entries close and finite, which NumPy tells in a third of the time.
-        a, b = ours.numpy(), theirs.numpy()
+        a, b = got_values.numpy(), right.numpy()
         with np.errstate(invalid="ignore"):
-            if (np.abs(a - b) <= (atol or wide[1]) + (rtol or wide[0]) * np.abs(b)).all() and np.isfinite(b).all():
+            if (np.abs(a - b) <= atol + rtol * np.abs(b)).all() and np.isfinite(b).all():
                 return
-        differ = ~torch.isclose(ours, theirs, rtol=rtol or wide[0], atol=atol or wide[1], equal_nan=True)
+        differ = ~torch.isclose(got_values, right, rtol=rtol, atol=atol, equal_nan=True)
     if wrong := int(differ.sum()):
         share = wrong / differ.numel()
         some = f"{share:.0%} of the values differ" if share >= 0.005 else "a few values differ"
         raise Mismatch(some, got, expected, differ)
+
+
+# Relative and absolute tolerance by dtype; float64's for any other. Wide enough that the order of a sum decides no
+# grade.
+TOLERANCES = {
+    torch.float16: (1e-2, 1e-3),
+    torch.bfloat16: (5e-2, 1e-2),
+    torch.float32: (1e-4, 1e-5),
+    torch.float64: (1e-7, 1e-9),
+}
+
+
+def tolerances(dtype: torch.dtype, rtol: float | None = None, atol: float | None = None) -> tuple[float, float]:
+    """The relative and absolute tolerance for values of a dtype, where none is given."""
+    default_rtol, default_atol = TOLERANCES.get(dtype, TOLERANCES[torch.float64])
+    return default_rtol if rtol is None else rtol, default_atol if atol is None else atol
 
 
 def kind_of(value: Any) -> str:

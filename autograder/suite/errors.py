@@ -8,6 +8,8 @@ import torch
 from autograder.course.verdict import Verdict
 from autograder.measure.work import Work
 
+__all__ = ["Failure", "Forbidden", "Loops", "Mismatch", "StudentError"]  # what suites import
+
 
 class Failure(AssertionError):
     """A test's expectation that did not hold. ``verdict`` says how, ``detail`` in words that give no answer away."""

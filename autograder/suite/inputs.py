@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+__all__ = ["integers", "normal", "one_of", "scattered"]  # what suites import
+
 
 def normal(rng: torch.Generator, *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """A tensor of ``shape`` with standard normal entries."""

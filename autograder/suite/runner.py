@@ -3,8 +3,6 @@
 The only file that imports pytest. ``student`` and ``rng`` are its fixtures, ``points`` and ``gate`` its marks.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib
@@ -70,7 +68,7 @@ def run_suite(suite: Path, student: Any, seed: int, runner: Runner | None = None
 
 
 @functools.lru_cache(maxsize=64)
-def _collected(suite: Path, mtime: int, size: int) -> _Suite:
+def _collected(suite: Path, mtime: int, size: int) -> "_Suite":
     return _Suite(suite)
 
 

@@ -54,7 +54,7 @@ class SandboxServer:
         if request["do"] == "names":
             space = self._shell.user_ns
             return {"names": [name for name in request["names"] if callable(space.get(name))]}, []
-        if request["do"] == "close":
+        if request["do"] == "seal":
             _setrlimit(resource.RLIMIT_NPROC, (1, 1))
             return {}, []
         return self._calls(request["calls"], request["forbidden"], tensors)
@@ -102,8 +102,8 @@ class SandboxServer:
 
     @staticmethod
     def _describe(error: BaseException) -> dict[str, str]:
-        kind, message, where = calls.describe(error)
-        return {"kind": kind[:80], "message": message[:2000], "where": where[:300]}
+        caps = protocol.ERROR_CAPS
+        return {key: text[:cap] for (key, cap), text in zip(caps.items(), calls.describe(error), strict=True)}
 
     def _read(self, count: int) -> bytearray:
         while len(self._received) < count:

@@ -19,16 +19,17 @@ class Headline(NamedTuple):
 def headline(result: CheckResult) -> Headline:
     """What is said first."""
     if result.problem:
-        return Headline("part", "!", "could not be checked")
+        return Headline(Verdict.FAULT.role, Verdict.FAULT.symbol, "could not be checked")
     if not result.attempted:
-        return Headline("calm", "○", "not written yet")
+        return Headline(Verdict.MISSING.role, Verdict.MISSING.symbol, Verdict.MISSING.word)
     passed, total = len(result.passing), len(result.cases)
     if passed == total:
-        return Headline("good", "✓", "the test passes" if total == 1 else f"all {total} tests pass")
+        words = "the test passes" if total == 1 else f"all {total} tests pass"
+        return Headline(Verdict.PASSED.role, Verdict.PASSED.symbol, words)
     score = f"{passed} of {count(total)} pass" + ("es" if total == 1 else "")
     if all(test.verdict is Verdict.PASSED for test in result.tests if not test.gate):
         return Headline("part", "◐", f"{score}: the values are right, a gate is not passed")
-    return Headline("part", "◐", score) if passed else Headline("bad", "✗", score)
+    return Headline("part", "◐", score) if passed else Headline(Verdict.WRONG.role, Verdict.WRONG.symbol, score)
 
 
 def instead(result: CheckResult) -> str:
