@@ -13,6 +13,8 @@ from benchmarks.course import DifferentGrades, require_same, well_behaved
 from benchmarks.grading import RATIOS, TITLES, Plan
 from benchmarks.pasted import scoring_cell
 
+pytestmark = pytest.mark.proof  # all ways, plain nbgrader and Otter among them, take minutes
+
 # One who loops, one who is partly right, and one who calls what is forbidden: their grades differ where ways might.
 STUDENTS = ("hana", "lena", "nadia")
 

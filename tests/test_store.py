@@ -1,5 +1,7 @@
 """Reports on disk: whole or absent, found again by what decided them, and never counted twice."""
 
+import os
+
 import pytest
 
 from autograder.course.report import ExerciseResult, Report, TestResult, score_exercise
@@ -59,6 +61,16 @@ def test_a_torn_file_is_as_good_as_none(store, tmp_path):
     (file,) = (tmp_path / ".autograder" / "reports").rglob("*.json")
     file.write_text(file.read_text()[:-20])
     assert store.get("k" * 64) is None
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(store, tmp_path):
+    store.put(report())
+    (file,) = (tmp_path / ".autograder" / "reports").rglob("*.json")
+    dead, living = (file.with_name(f".new-{pid}-x") for pid in (2**22 + 1, os.getpid()))
+    dead.write_text("{")
+    living.write_text("{")
+    store.remove_unfinished()
+    assert living.exists() and not dead.exists() and store.get("k" * 64) == report()
 
 
 NAMES = ["../../x", "a/b", "=HYPERLINK(1)", "line\nbreak", "é" * 60, "é" * 61, "x" * 250, "x" * 251, "X" * 250]

@@ -36,10 +36,8 @@ class Graded:
     @property
     def moved(self) -> bool:
         """Whether a grade that had been given is now another."""
-        return self.before is not None and (self.before.score, self.before.verdict) != (
-            self.report.score,
-            self.report.verdict,
-        )
+        now = self.report.score, self.report.verdict
+        return self.before is not None and (self.before.score, self.before.verdict) != now
 
 
 class Grader:
@@ -48,6 +46,7 @@ class Grader:
     def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
         self.assignment = assignment
         self.store = store or Store(assignment.root)
+        self.store.remove_unfinished()
         _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
         self._secret = keys.course_secret(assignment.root)
         self._parts = keys.deciding_parts(assignment)
@@ -104,10 +103,8 @@ class Grader:
                 else:
                     yield Task(submission, self.seed(student), key)
 
-        executor.run_tasks(
-            self.assignment,
-            to_grade(),
-            lambda task, report: finish(task.submission, report, cached=False),
-            before_grading,
-        )
+        def finish_task(task: Task, report: Report) -> None:
+            finish(task.submission, report, cached=False)
+
+        executor.run_tasks(self.assignment, to_grade(), finish_task, before_grading)
         return [done[student] for student in sorted(done)]

@@ -18,6 +18,8 @@ from autograder.course import places
 from autograder.course.report import SCHEMA_VERSION, Report
 from autograder.course.verdict import Verdict
 
+UNFINISHED = ".new-"  # before the number of the process that writes
+
 
 class Latest(BaseModel):
     """What a student's newest report says, what decided it, and with which words of the manifest it is recorded.
@@ -79,6 +81,13 @@ class Store:
             done = latest.model_copy(update={"recorded_with": display})
             _write(self._latest_path(assignment, student), done.model_dump_json())
 
+    def remove_unfinished(self) -> None:
+        """Remove what writers that were killed left unfinished."""
+        for place in (self._reports, self._latest):
+            for path in place.rglob(f"{UNFINISHED}*"):
+                if not Path(f"/proc/{path.name.removeprefix(UNFINISHED).partition('-')[0]}").exists():
+                    path.unlink(missing_ok=True)
+
     def _report_path(self, key: str) -> Path:
         return self._reports / key[:2] / f"{key}.json"
 
@@ -93,7 +102,7 @@ class Store:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-")
     try:
         with os.fdopen(fd, "w") as file:
             file.write(text)

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from autograder.course.assignment import Assignment
 from autograder.grading.local import available_cores, die_with_parent
 from autograder.nbgrader.converters import GenerateFeedbackForSome, convert, course_directory
-from autograder.nbgrader.patches import one_gradebook, pages_rendered_once
+from autograder.nbgrader.patches import one_gradebook, pages_parsed_once
 
 SHARE = 8  # students whose pages a process makes at a time
 
@@ -32,7 +32,7 @@ def make_feedback(assignment: Assignment, students: Collection[str], progress: C
 
 
 def _pages(assignment: Assignment, students: list[str]) -> list[str]:
-    with one_gradebook(assignment.root), pages_rendered_once():
+    with one_gradebook(assignment.root), pages_parsed_once():
         course = course_directory(assignment.root, assignment.name)
         convert(GenerateFeedbackForSome, course, force=True, students=students)
     return students

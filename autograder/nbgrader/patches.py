@@ -1,21 +1,18 @@
 """Stands in for parts of nbgrader and nbconvert while a class is recorded, for the time that they would take.
 
-nbgrader offers no way to give its converters an open gradebook, nor nbconvert one to keep what it has rendered.
+nbgrader offers no way to give its converters an open gradebook, nor nbconvert one to leave a pass over a page out.
 Together they would take most of the time of recording.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
 
 from nbconvert.exporters import html
 from nbgrader.api import Gradebook
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from autograder.nbgrader.config import gradebook_url
-
-KEPT_TEXTS = 1000
 
 
 class _SessionOfOneSubmission(Session):
@@ -72,27 +69,11 @@ class _NotParsed:
         return self._page
 
 
-class _RenderedOnce(html.MarkdownWithMath):
-    """Renders each text once: what the author wrote is the same in every submission."""
-
-    pages: ClassVar[dict[str, str]] = {}
-
-    def render(self, text: str) -> str:
-        if self.renderer.attachments:
-            return super().render(text)
-        if text not in self.pages:
-            if len(self.pages) >= KEPT_TEXTS:
-                self.pages.clear()
-            self.pages[text] = super().render(text)
-        return self.pages[text]
-
-
 @contextlib.contextmanager
-def pages_rendered_once() -> Iterator[None]:
-    """Let nbconvert render what the author wrote once, and parse no finished page again."""
-    originals = html.BeautifulSoup, html.MarkdownWithMath
-    html.BeautifulSoup, html.MarkdownWithMath = _NotParsed, _RenderedOnce
+def pages_parsed_once() -> Iterator[None]:
+    """Let nbconvert parse no finished page again."""
+    original, html.BeautifulSoup = html.BeautifulSoup, _NotParsed
     try:
         yield
     finally:
-        html.BeautifulSoup, html.MarkdownWithMath = originals
+        html.BeautifulSoup = original
