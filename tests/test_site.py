@@ -67,8 +67,7 @@ def test_every_page_loads_without_network_complaint_or_sideways_scrolling(visit,
     assert page.locator("article h1").is_visible()
     for theme in themes:  # the second is what the reader's system changes to while the page is open
         page.emulate_media(color_scheme=theme)
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
