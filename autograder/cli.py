@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from autograder.authoring import sample_class
 from autograder.course import places
 from autograder.course.assignment import Assignment, assignment_names, find_root, load_assignment
 from autograder.course.errors import AssignmentError, GradingError
@@ -209,9 +208,11 @@ def _collect(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> int:
+    from autograder.authoring.sample_class import make_class
+
     assignment = load_assignment(_root(args), args.assignment)
     submitted = args.submitted or assignment.root / "submitted"
-    made = sample_class.make_class(assignment, submitted)
+    made = make_class(assignment, submitted)
     if args.submitted is None:
         from autograder.nbgrader.gradebook import enrol
         from autograder.nbgrader.release import require

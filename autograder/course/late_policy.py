@@ -30,6 +30,11 @@ def share_lost(steps: Sequence[LateStep], seconds_late: float) -> float:
     return 1.0 if steps else 0.0
 
 
+def points_lost(steps: Sequence[LateStep], score: float, seconds_late: float) -> float:
+    """The points that ``score`` loses for being ``seconds_late``, to a hundredth."""
+    return round(score * share_lost(steps, seconds_late), 2)
+
+
 def in_words(steps: Sequence[LateStep]) -> str:
     """The steps as a student reads them; empty when there are none."""
     if not steps:

@@ -6,7 +6,7 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
 
 from autograder.course.assignment import assignment_names, find_root, load_assignment
-from autograder.course.manifest import Manifest
+from autograder.course.late_policy import points_lost
 
 
 class LatePenaltyPlugin(LateSubmissionPlugin):
@@ -15,12 +15,7 @@ class LatePenaltyPlugin(LateSubmissionPlugin):
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
         """The points to take off a notebook's ``score``. nbgrader does not pass the assignment; its caller knows it."""
         assignment = load_assignment(find_root(Path.cwd()), self.parent.assignment_id)
-        return penalty(assignment.manifest, score, total_seconds_late)
-
-
-def penalty(manifest: Manifest, score: float, seconds_late: float) -> float | None:
-    """The points that ``score`` loses for being ``seconds_late``; None for none, as nbgrader keeps it."""
-    return round(score * manifest.share_lost(seconds_late), 2) or None
+        return points_lost(assignment.manifest.late, score, total_seconds_late) or None
 
 
 def assign_penalties(gradebook: Gradebook, root: Path) -> None:
@@ -35,5 +30,6 @@ def assign_penalties(gradebook: Gradebook, root: Path) -> None:
         manifest = load_assignment(root, assignment.name).manifest
         for submission in assignment.submissions:
             for notebook in submission.notebooks:
-                notebook.late_submission_penalty = penalty(manifest, notebook.score, submission.total_seconds_late)
+                lost = points_lost(manifest.late, notebook.score, submission.total_seconds_late)
+                notebook.late_submission_penalty = lost or None  # as nbgrader keeps it
     gradebook.db.commit()

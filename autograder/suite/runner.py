@@ -5,7 +5,6 @@ The only file that imports pytest. ``student`` and ``rng`` are its fixtures, ``p
 
 import contextlib
 import functools
-import hashlib
 import inspect
 import io
 import os
@@ -26,6 +25,7 @@ from _pytest.config import _prepareconfig
 from autograder.course.report import TestResult
 from autograder.course.verdict import Verdict
 from autograder.suite.errors import Failure, RunSerially, StudentError, SuiteError
+from autograder.suite.inputs import generator
 from autograder.suite.loops import Measurement, measured
 from autograder.suite.student import answered
 
@@ -140,12 +140,7 @@ class _Plugin:
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> torch.Generator:
-        return self.generator(request.node.name)
-
-    def generator(self, test: str) -> torch.Generator:
-        # Each test draws from its own stream, so that adding or leaving out a test does not move another's inputs.
-        digest = hashlib.sha256(f"{self.run.seed}:{test}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+        return generator(self.run.seed, request.node.name)
 
     def perform(self, item: pytest.Function) -> None:
         """Run a test that needs no more of pytest than to be called; see `_plain`."""
@@ -153,7 +148,7 @@ class _Plugin:
         if "student" in item.fixturenames:
             given["student"] = self.run.student
         if "rng" in item.fixturenames:
-            given["rng"] = self.generator(item.name)
+            given["rng"] = generator(self.run.seed, item.name)
         error: BaseException | None = None
         started = self.clock()
         try:
