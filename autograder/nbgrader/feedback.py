@@ -9,18 +9,17 @@ from multiprocessing import get_context
 from autograder.course.assignment import Assignment
 from autograder.grading.local import available_cores, die_with_parent
 from autograder.nbgrader.converters import GenerateFeedbackForSome, convert, course_directory
-from autograder.nbgrader.patches import one_gradebook, pages_parsed_once
-
-SHARE = 8  # students whose pages a process makes at a time
+from autograder.nbgrader.patches import one_gradebook, pages_made_once
 
 
 def make_feedback(assignment: Assignment, students: Collection[str], progress: Callable[[str], None]) -> None:
     """Make nbgrader's feedback pages of some students and tell ``progress`` of each. They only read the gradebook."""
-    students = list(students)
-    shares = [students[first : first + SHARE] for first in range(0, len(students), SHARE)]
+    students, cores = list(students), available_cores()
+    # Two shares a core: each opens the gradebook anew, which takes as long as some pages.
+    shares = [share for first in range(2 * cores) if (share := students[first :: 2 * cores])]
     left = dict.fromkeys(students)
     # Forked from here, where all is imported and, by now, no thread but this one runs.
-    with ProcessPoolExecutor(available_cores(), get_context("fork"), die_with_parent) as pool:
+    with ProcessPoolExecutor(cores, get_context("fork"), die_with_parent) as pool:
         try:
             for share in pool.map(functools.partial(_pages, assignment), shares):
                 for student in share:
@@ -32,7 +31,7 @@ def make_feedback(assignment: Assignment, students: Collection[str], progress: C
 
 
 def _pages(assignment: Assignment, students: list[str]) -> list[str]:
-    with one_gradebook(assignment.root), pages_parsed_once():
+    with one_gradebook(assignment.root), pages_made_once():
         course = course_directory(assignment.root, assignment.name)
         convert(GenerateFeedbackForSome, course, force=True, students=students)
     return students
