@@ -1,7 +1,7 @@
 """What students download: one zip with the notebook, the visible tests and all that is needed to run them.
 
-It holds what the release holds, and the wheel of the packages that `pyproject.toml` names. What is for authors alone is
-`AUTHORS_ONLY`; the build fails when any of it is in the wheel.
+It holds what the release holds, and the wheel of the packages that `pyproject.toml` names. What is for authors alone no
+release holds (`AUTHORS_ONLY`), and the build fails when any of it is in the wheel.
 """
 
 import re
@@ -13,9 +13,10 @@ from importlib.metadata import requires
 from pathlib import Path
 
 from autograder.course import late_policy
-from autograder.course.assignment import AUTHORS_ONLY, Assignment
+from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
 
+FORBIDDEN = {"solutions", "hidden", "variants"}  # folders that no wheel may hold
 ALSO = ("jupyterlab",)  # what a student opens the notebook with
 EPOCH = (2020, 1, 1, 0, 0, 0)  # one date for every file, so that equal content makes equal bundles
 
@@ -65,7 +66,7 @@ def build_wheel(root: Path, folder: Path) -> Path:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise AssignmentError(f"the course library's wheel could not be built: {''.join(last)}")
     with zipfile.ZipFile(wheels[0]) as wheel:
-        if leaked := [name for name in wheel.namelist() if {*AUTHORS_ONLY, "solutions"} & set(name.split("/"))]:
+        if leaked := [name for name in wheel.namelist() if FORBIDDEN & set(name.split("/"))]:
             raise AssignmentError(f"the wheel would give {leaked[0]} to students; exclude it in pyproject.toml")
     return wheels[0]
 
