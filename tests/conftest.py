@@ -19,6 +19,27 @@ ROOT = Path(__file__).resolve().parents[1]
 A1 = "a1-convolution"
 
 
+# The longest files are started first, so that no worker waits for another in the end.
+LONGEST = (
+    "redteam",
+    "sample_class",
+    "site",
+    "fuzz",
+    "site_cache",
+    "formgrader",
+    "lab",
+    "kills",
+    "names",
+    "explorers",
+    "zoo",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(scope="session")
 def a1() -> Assignment:
     return load_assignment(ROOT, A1)

@@ -114,13 +114,15 @@ def test_a_test_is_not_charged_for_the_time_of_others(batcher):
     assert took["busy"] > 0.15 > took["idle"]
 
 
-def test_the_sample_class_gets_the_same_reports_either_way(a1, supervisor, monkeypatch):
-    """Right and wrong, loops and forbidden operators, endless calls and killed processes: verdict by verdict."""
-    recipes = [recipe for recipe in sample_class.recipes(a1) if not (recipe.absent or recipe.file or recipe.edit)]
+def gradable(a1):
+    """The recipes of the sample class whose submissions are notebooks as students write them."""
+    return [recipe for recipe in sample_class.recipes(a1) if not (recipe.absent or recipe.file or recipe.edit)]
+
+
+def graded_both_ways(a1, recipes, supervisor, monkeypatch):
+    """The reports of some submissions with calls in batches, and one after another."""
     submissions = [
-        Submission(
-            recipe.student, a1.name, a1.root, parse(sample_class.notebook_bytes(recipe, a1)), digest=recipe.student
-        )
+        Submission(recipe.student, a1.name, a1.root, parse(sample_class.notebook_bytes(recipe, a1)))
         for recipe in recipes
     ]
 
@@ -129,8 +131,22 @@ def test_the_sample_class_gets_the_same_reports_either_way(a1, supervisor, monke
 
     together = reports()
     monkeypatch.setattr(Session, "batched", property(lambda self: False, lambda self, value: None), raising=False)
-    assert reports() == together
-    assert len({verdict for report in together for verdict in report["verdicts"]}) >= 5
+    return together, reports()
+
+
+def test_every_verdict_is_the_same_either_way(a1, supervisor, monkeypatch):
+    """Right and wrong, loops and forbidden operators, endless calls and killed processes: one submission of a kind."""
+    kinds = {recipe.verdict_of(name): recipe for recipe in gradable(a1) for name in a1.exercises}
+    recipes = {recipe.student: recipe for recipe in kinds.values()}
+    together, serially = graded_both_ways(a1, recipes.values(), supervisor, monkeypatch)
+    assert together == serially
+    assert {verdict for report in together for verdict in report["verdicts"]} >= kinds.keys() and len(kinds) >= 5
+
+
+@pytest.mark.proof
+def test_the_sample_class_gets_the_same_reports_either_way(a1, supervisor, monkeypatch):
+    together, serially = graded_both_ways(a1, gradable(a1), supervisor, monkeypatch)
+    assert together == serially
 
 
 def plain(report):
