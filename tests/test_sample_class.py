@@ -32,13 +32,15 @@ def ours(tmp_path_factory):
     return root, done
 
 
-@pytest.fixture(scope="module")
-def stock(ours, tmp_path_factory):
-    """The same class in another course, graded by plain ``nbgrader autograde``."""
-    root = copy_course(tmp_path_factory.mktemp("stock") / "course")
+def graded_by_nbgrader(ours, folder, students):
+    """Some of the same class in another course, graded by plain ``nbgrader autograde``."""
+    root = copy_course(folder / "course")
     (root / ".autograder").mkdir()
     shutil.copy(ours[0] / ".autograder" / "secret", root / ".autograder" / "secret")
     assert command("autograder", "sample", A1, cwd=root).returncode == 0
+    for other in (root / "submitted").iterdir():
+        if other.name not in students:
+            shutil.rmtree(other)
     done = command("nbgrader", "autograde", A1, cwd=root)
     assert done.returncode == 0, done.stderr[-3000:]
     return root
@@ -95,8 +97,27 @@ def test_the_gradebook_holds_those_grades(ours, recipes, a1):
         assert penalty == pytest.approx(round(score * share, 2), abs=0.011), name
 
 
-def test_stock_nbgrader_gives_the_same_grades(ours, stock):
-    assert grades(stock) == grades(ours[0])
+def differing(ours, root):
+    """The students who handed something in there and have another grade here."""
+    before, after = grades(ours[0]), grades(root)
+    handed_in = {folder.name for folder in (root / "submitted").iterdir()}
+    assert handed_in and all(after[student] is not None for student in handed_in)
+    return {student for student in handed_in if after[student] != before[student]}
+
+
+def test_stock_nbgrader_gives_the_same_grades(ours, recipes, a1, tmp_path):
+    """To one submission of each kind: nbgrader grades one after another, each in a jail of its own."""
+    there = [recipe for recipe in recipes.values() if not recipe.absent]
+    kinds = {recipe.verdict_of(name): recipe.student for recipe in there for name in a1.exercises}
+    late = {a1.manifest.share_lost(recipe.late.total_seconds()): recipe.student for recipe in there}
+    root = graded_by_nbgrader(ours, tmp_path, {*kinds.values(), *late.values()})
+    assert len(kinds) >= 5 and differing(ours, root) == set()
+
+
+@pytest.mark.proof
+def test_stock_nbgrader_gives_the_whole_class_the_same_grades(ours, recipes, tmp_path):
+    root = graded_by_nbgrader(ours, tmp_path, recipes)
+    assert differing(ours, root) == set()
 
 
 def test_late_work_loses_what_the_steps_say(ours, recipes):
