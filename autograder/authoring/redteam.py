@@ -98,9 +98,7 @@ def run(
 
         alone: dict[str, Report] = {}
         kinds = _honest(course)
-        LocalExecutor(1).run_tasks(
-            course, list(kinds.values()), lambda task, report: alone.__setitem__(task.key, report)
-        )
+        executor.run_tasks(course, list(kinds.values()), lambda task, report: alone.__setitem__(task.key, report))
         with watch(place) as left:
             mixed = _mixed(tasks, list(kinds.values()))
             executor.run_tasks(course, mixed, finish)

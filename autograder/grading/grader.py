@@ -46,7 +46,6 @@ class Grader:
     def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
         self.assignment = assignment
         self.store = store or Store(assignment.root)
-        self.store.remove_unfinished()
         _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
         self._secret = keys.course_secret(assignment.root)
         self._parts = keys.deciding_parts(assignment)
@@ -86,6 +85,7 @@ class Grader:
         report, as it is done; ``before_grading`` is called before the first that is graded now, while ``executor``
         starts. Raises `JailError` when nothing can be jailed.
         """
+        self.store.remove_unfinished()
         done: dict[str, Graded] = {}
 
         def finish(submission: Submission, report: Report, cached: bool) -> None:

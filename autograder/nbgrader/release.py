@@ -43,6 +43,7 @@ def require(assignment: Assignment) -> None:
     if not (assignment.release / f"{assignment.name}.ipynb").exists():
         what = f"assignments/{assignment.name}/{assignment.name}.ipynb"
         raise AssignmentError(f"{what} has not been made; run `autograder release {assignment.name}`")
-    if not known(assignment):
+    if known(assignment):
+        set_due_date(assignment)
+    else:
         release(assignment)
-    set_due_date(assignment)
