@@ -75,6 +75,35 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Shape:
     return Shape((left, top, right, bottom), distance)
 
 
+class Frame(NamedTuple):
+    """A thing's own coordinates: `right` and `up` from the point (x, y) where it stands, in units of `size` pixels.
+
+    With `facing` −1 the thing is mirrored. The methods are the shapes above, in these coordinates.
+    """
+
+    x: float
+    y: float
+    size: float
+    facing: int = 1
+
+    def at(self, right: float, up: float) -> tuple[float, float]:
+        return self.x + self.facing * right * self.size, self.y - up * self.size
+
+    def ellipse(self, right: float, up: float, across: float, down: float) -> Shape:
+        return ellipse(*self.at(right, up), across * self.size, down * self.size)
+
+    def stroke(self, right0: float, up0: float, right1: float, up1: float, radius: float) -> Shape:
+        return stroke(*self.at(right0, up0), *self.at(right1, up1), radius * self.size)
+
+    def polygon(self, *corners: tuple[float, float]) -> Shape:
+        placed = [self.at(right, up) for right, up in corners]
+        # A mirrored polygon turns its corners the other way round.
+        return polygon(*(placed if self.facing > 0 else placed[::-1]))
+
+    def rectangle(self, left: float, right: float, low: float, high: float) -> Shape:
+        return self.polygon((left, high), (right, high), (right, low), (left, low))
+
+
 class Canvas:
     """`image` (H, W, 3) from 0 to 1, `labels` and `instances` (H, W), and `depth` (H, W) in metres.
 
