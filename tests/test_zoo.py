@@ -6,11 +6,13 @@ from itertools import chain
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from pixelwise import arithmetic, zoo  # before torchvision, whose import this makes possible beside a CPU-only torch
 from pixelwise.tracing import trace
-from pixelwise.zoo import lenet, resnet, shufflenet, vgg
+from pixelwise.train import fit
+from pixelwise.zoo import fcn, lenet, resnet, segnet, shufflenet, unet, vgg
 
 models = pytest.importorskip("torchvision.models")
 
@@ -196,6 +198,8 @@ def test_lenets_codes_are_ten_different_bitmaps_and_the_nearest_wins():
         ("vit_b_16", {}, 86),
         ("swin_t", {}, 28),
         ("mixer_b_16", {}, 59),
+        ("fcn32s", {}, 134),
+        ("deconvnet", {}, 252),
     ],
 )
 def test_parameters_are_those_of_the_paper_to_its_rounding(name, options, millions):
@@ -213,6 +217,10 @@ def test_parameters_are_those_of_the_paper_to_its_rounding(name, options, millio
         ("googlenet", {"five_as_three": True}, 6_624_904),
         ("mobilenet_v1", {}, 4_231_976),
         ("mixer_b_16", {}, 59_880_472),
+        ("fcn32s", {}, 134_346_581),
+        ("fcn8s", {"learned": "none"}, 134_346_581 + (512 + 1) * 21 + (256 + 1) * 21),
+        ("fcn8s", {}, 134_346_581 + (512 + 1) * 21 + (256 + 1) * 21 + 2 * 21 * 21 * 4 * 4),
+        ("unet", {"in_channels": 3}, 31_030_658 + 2 * 64 * 3 * 3),
     ],
 )
 def test_parameters_that_are_well_known(name, options, parameters):
@@ -285,7 +293,8 @@ def test_every_network_maps_its_input_to_as_many_logits_as_asked(name):
     model = zoo.MODELS[name]
     with torch.device("meta"):
         network = zoo.build(name, classes=12).eval()
-        assert network(torch.zeros(2, *model.input_shape)).shape == (2, 12)
+        logits = network(torch.zeros(2, *model.input_shape))
+    assert logits.shape == ((2, 12) if model.task == "classification" else (2, 12, *model.input_shape[1:]))
 
 
 @pytest.mark.parametrize("name", ["lenet5", "alexnet", "resnet18", "mobilenet_v2", "shufflenet_v1", "swin_t"])
@@ -320,6 +329,15 @@ def test_initialisation_follows_the_paper():
         (lambda: shufflenet.shufflenet_v2(width=3), "ShuffleNet v2 has widths 0.5, 1.0, 1.5, 2.0, and not 3."),
         (lambda: zoo.build("vit_b_16", size=230), "230 pixels must split into patches of 16,"),
         (lambda: zoo.build("mixer_b_16", size=230), "230 pixels must split into patches of 16."),
+        (lambda: fcn.FCN(stride=4), "FCN has strides 32, 16 and 8, and no 4."),
+        (lambda: fcn.FCN(crops="none"), 'crops must be "paper" or "modern", not \'none\'.'),
+        (lambda: fcn.FCN(learned="some"), 'learned must be "none", "intermediate" or "all", not \'some\'.'),
+        (lambda: fcn.FCN(kernel=3), 'fc6 needs an odd kernel, and 7 where crops is "paper"; 3 does not fit.'),
+        (lambda: fcn.FCN(kernel=4, crops="modern"), "fc6 needs an odd kernel,"),
+        (lambda: fcn.FCN(configuration="C"), "VGG has A, B, D, E of 3×3 convolutions alone, and no 'C'."),
+        (lambda: segnet.SegNet((8, 16)), "A configuration lists the channels of five stages, not (8, 16)."),
+        (lambda: unet.UNet(padding="full"), 'padding must be "same" or "valid", not \'full\'.'),
+        (lambda: unet.UNet(upsampling="nearest"), 'upsampling must be "transposed" or "bilinear", not'),
     ],
 )
 def test_a_network_that_does_not_exist_is_refused_in_a_sentence(make, sentence):
@@ -333,6 +351,230 @@ def test_swin_says_which_images_it_cannot_split():
         network = zoo.build("swin_t")
         with pytest.raises(ValueError, match="A map of 50×50 does not split into windows of 7×7"):
             network(torch.zeros(1, 3, 200, 200))
+
+
+# Segmentation -------------------------------------------------------------------------------------------------------
+
+STAGES = ((4, 4), 6, 8, 10, 12)
+SMALL = {
+    "fcn32s": {"configuration": STAGES, "head": 16},
+    "fcn16s": {"configuration": STAGES, "head": 16, "crops": "modern", "kernel": 3},
+    "fcn8s": {"configuration": STAGES, "head": 16, "crops": "modern", "kernel": 3, "normalise": True},
+    "fcn8s, paper": {"configuration": STAGES, "head": 16, "learned": "all"},
+    "deconvnet": {"configuration": STAGES, "head": 16, "kernel": 1},
+    "segnet": {"configuration": STAGES},
+    "unet": {"width": 4},
+    "unet, bilinear": {"width": 4, "upsampling": "bilinear", "normalise": True},
+    "unet, no skips": {"width": 4, "skips": False},
+}
+
+
+def small(name, classes=5):
+    """A small network with weights for its scores, which FCN's are not born with."""
+    torch.manual_seed(0)
+    network = zoo.build(name.split(",")[0], classes=classes, **SMALL[name])
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and not layer.weight.any():
+            nn.init.kaiming_normal_(layer.weight)
+    return network
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("size", [(64, 64), (61, 47), (33, 70), (1, 5)])
+def test_every_size_of_image_gets_a_label_for_each_pixel(name, size):
+    with torch.no_grad():
+        assert small(name).eval()(torch.rand(2, 3, *size)).shape == (2, 5, *size)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@torch.no_grad()
+def test_a_network_of_symmetric_kernels_labels_a_mirrored_image_with_the_mirrored_labels(name):
+    network = small(name).double().eval()
+    for part in list(network.modules()):
+        for child, layer in part.named_children():
+            if isinstance(layer, nn.ReLU):
+                part.add_module(child, nn.ELU())  # among several zeros, unpooling takes the first, not the mirrored
+    for weights in network.parameters():
+        if weights.ndim == 4:
+            weights.copy_((weights + weights.flip(-1, -2) + weights.flip(-1) + weights.flip(-2)) / 4)
+    # No pooling has a remainder: the paper's padding makes 90 + 198 = 9·32 of 90.
+    side = 90 if getattr(network, "crops", "") == "paper" else 64
+    x = torch.rand(1, 3, side, side + 32, dtype=torch.double)
+    for axes in ((-1,), (-2,)):
+        torch.testing.assert_close(network(x.flip(axes)), network(x).flip(axes))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_loss_reaches_every_weight(name):
+    network = small(name).train()
+    images = torch.rand(2, 3, 64, 64)
+    F.cross_entropy(network(images), torch.randint(5, (2, 64, 64))).backward()
+    unreached = [name for name, weights in network.named_parameters() if weights.ndim > 1 and not weights.grad.any()]
+    assert unreached == []
+
+
+@torch.no_grad()
+def test_vggs_weights_make_an_fcn_that_computes_vggs_logits_where_it_sees_the_same_image():
+    torch.manual_seed(0)
+    classifier = zoo.build("vgg11").eval()
+    with torch.device("meta"):
+        network = fcn.FCN(32, "A", classes=1000, crops="modern").eval()
+    weights = classifier.state_dict()
+    weights["fc8.bias"] = torch.randn(1000)
+    classifier.fc8.bias.copy_(weights["fc8.bias"])
+    names = {"fc6": "head.fc6", "fc7": "head.fc7", "fc8": "head.score_fr"}
+    converted = {"upsample_last.weight": fcn.bilinear_kernel(32).repeat(1000, 1, 1, 1)}
+    for key, values in weights.items():
+        layer, part = key.split(".")
+        if layer in names and part == "weight":
+            values = values.unflatten(1, (512, 7, 7)) if layer == "fc6" else values[:, :, None, None]
+        converted[f"{names.get(layer, f'encoder.{layer}')}.{part}"] = values
+    network.load_state_dict(converted, assign=True)
+    x = torch.randn(1, 3, 224, 224)
+    scores = network.head(network.encoder(x))
+    torch.testing.assert_close(scores[:, :, 3, 3], classifier(x), rtol=1e-4, atol=1e-5)
+
+
+def test_the_field_of_fc7_is_that_of_table_1_of_fcn():
+    for name in ("fcn32s", "fcn16s", "fcn8s"):
+        assert zoo.MODELS[name].trace().row("head.fc7").receptive_field.size == (404, 404)
+
+
+def test_after_upsampling_no_one_window_describes_what_a_unit_sees():
+    for name in ("fcn32s", "fcn8s", "deconvnet", "segnet", "unet"):
+        assert zoo.MODELS[name].trace().receptive_field is None
+
+
+def test_the_offsets_of_the_papers_crops_are_the_distances_between_the_centres_of_the_units():
+    traced = zoo.MODELS["fcn8s"].trace()
+    start = traced.row("head.fc7").receptive_field.start[0]  # the pixel at which the scores' first unit is centred
+    jump, offsets, image_offsets = 32, {}, {32: (32 - 0.5) - start}
+    for name in fcn.SKIPS[8]:
+        jump //= 2
+        start -= 1.5 * jump  # a kernel of 4 puts the first unit's centre 1.5 units into the upsampled map
+        offsets[name] = (start - traced.row(f"encoder.{name}").receptive_field.start[0]) / jump
+        image_offsets[jump] = (jump - 0.5) - start
+    assert offsets == fcn.SKIP_OFFSETS
+    assert image_offsets == fcn.IMAGE_OFFSETS
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("factor", [2, 8, 16, 32])
+def test_upsampling_begins_as_bilinear_interpolation(factor, learned):
+    x = torch.randn(2, 3, 4, 5, dtype=torch.double)
+    bilinear = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+    aligned = fcn.Upsampling(3, factor, learned, aligned=True).double()(x)
+    reaching = fcn.Upsampling(3, factor, learned, aligned=False).double()(x)
+    torch.testing.assert_close(aligned, bilinear)
+    border = factor // 2
+    inside = (..., slice(border, -border), slice(border, -border))
+    assert reaching.shape == (2, 3, 5 * factor, 6 * factor)
+    around = (..., slice(2 * border, -2 * border), slice(2 * border, -2 * border))
+    torch.testing.assert_close(reaching[around], bilinear[inside])
+
+
+def test_upsampling_has_parameters_only_if_it_is_learned():
+    sizes = {
+        learned: [count(up) for up in (*network.upsample.values(), network.upsample_last)]
+        for learned in ("none", "intermediate", "all")
+        for network in [fcn.FCN(8, STAGES, classes=3, learned=learned)]
+    }
+    assert sizes == {
+        "none": [0, 0, 0],
+        "intermediate": [3 * 3 * 16] * 2 + [0],
+        "all": [3 * 3 * 16] * 2 + [3 * 3 * 256],
+    }
+
+
+def test_an_untrained_fcn_scores_every_class_zero():
+    network = fcn.FCN(8, STAGES, classes=4, head=16)
+    assert not network(torch.rand(1, 3, 40, 40)).any()
+
+
+def test_segnet_has_the_parameters_and_the_mirrored_widths_of_its_paper():
+    traced = zoo.MODELS["segnet"].trace()
+    assert traced.parameters == 29_455_125
+    widths = [traced.row(f"decoder.stage{stage}").output_shape[0] for stage in (5, 4, 3, 2, 1)]
+    assert widths == [512, 256, 128, 64, 21]
+    assert sum(row.kind == "Conv2d" for row in traced.rows) == 2 * 13
+
+
+def test_deconvnet_has_the_sizes_of_table_2():
+    traced = zoo.MODELS["deconvnet"].trace()
+    shapes = [traced.row(f"head.{name}").output_shape for name in ("fc6", "fc7", "deconv_fc6")]
+    assert shapes == [(4096, 1, 1), (4096, 1, 1), (512, 7, 7)]
+    shapes = [traced.row(f"decoder.stage{stage}").output_shape for stage in (5, 4, 3, 2, 1)]
+    assert shapes == [(512, 14, 14), (256, 28, 28), (128, 56, 56), (64, 112, 112), (64, 224, 224)]
+
+
+def test_deconvnet_says_which_images_are_too_small():
+    with torch.device("meta"):
+        network = zoo.build("deconvnet")
+        with pytest.raises(ValueError, match="needs images of more than 192 pixels a side, not 192×300"):
+            network(torch.zeros(1, 3, 192, 300))
+        assert network(torch.zeros(2, 3, 193, 300)).shape == (2, 21, 193, 300)
+
+
+def test_unet_has_the_sizes_and_the_parameters_of_figure_1():
+    with torch.device("meta"):
+        network = unet.UNet(in_channels=1, padding="valid")
+    traced = trace(network, (1, 572, 572))
+    assert traced.parameters == 31_030_658
+    down = [traced.row(f"down.level{level}").output_shape for level in (1, 2, 3, 4, 5)]
+    assert down == [(64, 568, 568), (128, 280, 280), (256, 136, 136), (512, 64, 64), (1024, 28, 28)]
+    up = [traced.row(f"up.level{level}").output_shape for level in (4, 3, 2, 1)]
+    assert up == [(512, 52, 52), (256, 100, 100), (128, 196, 196), (64, 388, 388)]
+    assert traced.rows[-1].output_shape == (2, 388, 388)
+
+
+def test_unet_without_padding_says_which_sizes_it_cannot_pool():
+    with torch.device("meta"):
+        network = unet.UNet(padding="valid")
+        with pytest.raises(ValueError, match="an image of 570×572 gives a map of 279×280 to pool by 2"):
+            network(torch.zeros(1, 3, 570, 572))
+
+
+@torch.no_grad()
+def test_unet_without_padding_labels_the_middle_of_what_it_labels_with_padding():
+    torch.manual_seed(0)
+    valid = unet.UNet(width=4, depth=2, padding="valid").eval()
+    same = unet.UNet(width=4, depth=2).eval()
+    same.load_state_dict(valid.state_dict())
+    x = torch.rand(1, 3, 92, 92)
+    # Each side loses 20 pixels. Two fewer at the start let both networks pool the same pairs of units.
+    assert valid(x).shape[-1] == 52
+    torch.testing.assert_close(valid(x)[:, :, 12:-12, 12:-12], same(x[:, :, 2:, 2:])[:, :, 30:-32, 30:-32])
+
+
+@torch.no_grad()
+def test_a_unet_without_skips_knows_of_the_image_only_what_its_deepest_map_holds():
+    images = torch.rand(2, 3, 48, 48)
+    for name, depends in (("unet", True), ("unet, no skips", False)):
+        network = small(name).eval()
+        one, other = network(images)
+        assert (one != other).any()
+        network.down["level5"].register_forward_hook(lambda part, given, made: made[:1].expand_as(made))
+        one, other = network(images)
+        assert bool((one != other).any()) == depends
+
+
+def test_a_unet_and_its_twin_without_skips_have_equally_wide_maps_on_the_way_up():
+    shapes = [
+        [traced.row(f"up.level{level}").output_shape for level in (4, 3, 2, 1)]
+        for traced in (zoo.MODELS["unet"].trace(skips=skips) for skips in (True, False))
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_a_small_fcn_learns_one_batch_by_heart():
+    torch.manual_seed(0)
+    network = fcn.FCN(8, (8, 12, 16, 24, 32), 3, crops="modern", normalise=True, head=32, kernel=3, dropout=0)
+    images = torch.rand(2, 3, 32, 32)
+    labels = torch.zeros(2, 32, 32, dtype=torch.long)
+    labels[0, :, 13:], labels[1, 8:24] = 1, 2
+    losses = fit(network, images, labels, steps=80, learning_rate=0.1)
+    assert losses[0] == pytest.approx(math.log(3))
+    assert losses[-1] < 0.1
 
 
 # Receptive fields ---------------------------------------------------------------------------------------------------
@@ -364,7 +606,7 @@ def test_torchvisions_inception_v3_sees_what_araujo_norris_and_sim_say():
 
 
 GLOBAL = ["se_resnet50", "vit_b_16", "swin_t", "mixer_b_16"]
-CONVOLUTIONAL = [name for name in zoo.MODELS if name not in GLOBAL]
+CONVOLUTIONAL = [name for name, model in zoo.MODELS.items() if name not in GLOBAL and model.task == "classification"]
 DEEP = ["densenet169", "densenet201"]  # as densenet121, with more layers in the same blocks; their gradients take long
 
 

@@ -16,10 +16,10 @@ OWN = "your VGG"
 class BudgetExplorer(Explorer):
     """Compares networks' parameters, activations and multiply–accumulates, as totals and layer by layer.
 
-    `networks` are names of `pixelwise.zoo`, all its classifiers unless given; their rows are traced when the explorer is made.
-    Beside them stands a table to change: it begins as VGG's `configuration` on `pixels`×`pixels` images. `chosen` is
-    the network whose layers are shown, the table to change unless given. All stay in step with the view in JupyterLab;
-    `layers` then is the table as a list of dicts, and `rows_of` counts it.
+    `networks` are names of `pixelwise.zoo`, all its classifiers unless given; their rows are traced when the explorer
+    is made. Beside them stands a table to change: it begins as VGG's `configuration` on `pixels`×`pixels` images.
+    `chosen` is the network whose layers are shown, the table to change unless given. All stay in step with the view in
+    JupyterLab; `layers` then is the table as a list of dicts, and `rows_of` counts it.
 
     Raises `ValueError` for a network that the zoo does not have and for a configuration that VGG does not have.
     """

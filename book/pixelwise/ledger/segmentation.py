@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelwise import arithmetic, zoo
+from pixelwise import zoo
 from pixelwise.arithmetic import Conv, transposed_output_size
 from pixelwise.ledger.rows import Value, cited, row
 
@@ -243,6 +243,21 @@ cited(
     verdict="cited",
     why="One tenth of a second in the journal's abstract; the paper of 2015 says less than a fifth, and 175 ms.",
 )
+
+
+@row(
+    chapter=12,
+    claim="A unit of the score map of a fully convolutional VGG-16 sees 404 pixels.",
+    source="chapter 12",
+    references=("long2015fully",),
+    convention="side of the receptive field of fc7; 192 more than pool5, by the 7×7 of fc6 at stride 32",
+    claimed=404,
+    verdict="holds",
+)
+def fcn_field() -> Value:
+    return zoo.MODELS["fcn32s"].trace().row("head.fc7").receptive_field.size[0]
+
+
 cited(
     "fcn-skips",
     (59.4, 62.4, 62.7),
@@ -267,9 +282,7 @@ cited(
     verdict="holds",
 )
 def fcn32s_parameters() -> Value:
-    head = [Conv(7, channels=4096), Conv(1, channels=4096), Conv(1, channels=21)]
-    convolutions = sum(row.parameters for row in zoo.MODELS["vgg16"].trace().rows if row.name.startswith("conv"))
-    return convolutions + arithmetic.parameters(head, 512)
+    return zoo.MODELS["fcn32s"].trace().parameters
 
 
 # 13 · Upsampling ------------------------------------------------------------------------------------------------------
@@ -359,16 +372,53 @@ def convolution_matrix_shape() -> Value:
     verdict="holds",
 )
 def unet_parameters() -> Value:
-    def double(inside: int, made: int) -> list[nn.Module]:
-        return [nn.Conv2d(inside, made, 3), nn.Conv2d(made, made, 3)]
-
-    widths = [64, 128, 256, 512, 1024]
     with torch.device("meta"):
-        layers = [layer for pair in itertools.pairwise([1, *widths]) for layer in double(*pair)]
-        for deep, shallow in itertools.pairwise(widths[::-1]):
-            layers += [nn.ConvTranspose2d(deep, shallow, 2, stride=2), *double(2 * shallow, shallow)]
-        layers.append(nn.Conv2d(64, 2, 1))
-    return sum(weights.numel() for layer in layers for weights in layer.parameters())
+        network = zoo.build("unet", in_channels=1, padding="valid")
+    return sum(weights.numel() for weights in network.parameters())
+
+
+@row(
+    chapter=15,
+    claim="U-Net labels 388×388 pixels of an image of 572×572.",
+    source="chapter 15",
+    references=("ronneberger2015unet",),
+    convention="convolutions without padding; rows, columns",
+    claimed=(388, 388),
+    between="×",
+    verdict="holds",
+)
+def unet_output() -> Value:
+    return zoo.MODELS["unet"].trace(padding="valid").rows[-1].output_shape[1:]
+
+
+@row(
+    chapter=15,
+    claim="DeconvNet has 252 million parameters.",
+    source="chapter 15",
+    references=("noh2015learning",),
+    convention="21 classes; biases, and scale and shift of batch normalisation",
+    claimed=252e6,
+    rounding=1e6,
+    verdict="holds to rounding",
+    form="{:,.0f}",
+)
+def deconvnet_parameters() -> Value:
+    return zoo.MODELS["deconvnet"].trace().parameters
+
+
+@row(
+    chapter=15,
+    claim="SegNet's encoder has 14.7 million parameters.",
+    source="chapter 15",
+    references=("badrinarayanan2017segnet",),
+    convention="VGG-16 without its fully connected layers; biases, and scale and shift of batch normalisation",
+    claimed=14.7e6,
+    rounding=1e5,
+    verdict="holds to rounding",
+    form="{:,.0f}",
+)
+def segnet_encoder() -> Value:
+    return sum(row.parameters for row in zoo.MODELS["segnet"].trace().rows if row.name.startswith("encoder"))
 
 
 # 17 · Metrics and losses ----------------------------------------------------------------------------------------------
