@@ -18,7 +18,7 @@ from pixelwise.data.canvas import Canvas, Frame, ellipse, polygon, rectangle, st
 from pixelwise.data.scenes import CLASSES, COLOURS, THINGS, scenes
 
 ROOT = Path(__file__).parents[1]
-KNOWN = "05897ee78155dae0"  # of the first six scenes of seed 0; it moves only when the generator is changed on purpose
+KNOWN = "85c0128abb93b7f3"  # of the first six scenes of seed 0; it moves only when the generator is changed on purpose
 FIRST = scenes(24, seed=3)
 WHITE = (1.0, 1.0, 1.0)
 

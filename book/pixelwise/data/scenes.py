@@ -101,7 +101,7 @@ DAYS = (
     ((0.33, 0.56, 0.87), (0.76, 0.87, 0.96), (1.0, 1.0, 0.98)),
     ((0.62, 0.67, 0.73), (0.8, 0.82, 0.84), (0.86, 0.88, 0.9)),
     ((0.36, 0.43, 0.69), (0.98, 0.72, 0.5), (1.0, 0.86, 0.74)),
-    ((0.13, 0.18, 0.36), (0.43, 0.42, 0.56), (0.55, 0.6, 0.78)),
+    ((0.15, 0.2, 0.38), (0.45, 0.44, 0.58), (0.64, 0.68, 0.84)),
     ((0.47, 0.67, 0.9), (0.9, 0.93, 0.95), (1.06, 1.05, 1.02)),
 )
 
@@ -200,11 +200,11 @@ def _ground(canvas: Canvas, random: Random, view: _View) -> None:
 
 # How often things are drawn in each kind of view: how many at least and at most, and from which distance to which.
 COUNTS = {
-    "street": {"tree": (0, 3), "car": (0, 3), "person": (0, 2), "animal": (0, 0), "pole": (0, 3)},
-    "crossing": {"tree": (0, 3), "car": (0, 2), "person": (0, 3), "animal": (0, 1), "pole": (0, 2)},
-    "park": {"tree": (2, 5), "car": (0, 0), "person": (0, 2), "animal": (0, 2), "pole": (0, 1)},
+    "street": {"tree": (0, 3), "car": (0, 3), "person": (0, 3), "animal": (0, 0), "pole": (0, 4)},
+    "crossing": {"tree": (0, 3), "car": (0, 2), "person": (0, 3), "animal": (0, 2), "pole": (0, 4)},
+    "park": {"tree": (1, 4), "car": (0, 0), "person": (0, 2), "animal": (1, 3), "pole": (0, 2)},
 }
-DISTANCES = {"tree": (7, 26), "car": (5, 17), "person": (3.2, 9.5), "animal": (3, 7.5), "pole": (4.5, 12)}
+DISTANCES = {"tree": (7, 26), "car": (5, 17), "person": (3, 7.5), "animal": (3, 6), "pole": (4, 12)}
 
 
 def _placed(random: Random, view: _View, width: int) -> list[tuple[str, float, float]]:
@@ -286,12 +286,12 @@ def _shadow(canvas: Canvas, view: _View, name: str, across: float, distance: flo
 
 def _light(canvas: Canvas, random: Random, below: np.ndarray, tinted: np.ndarray) -> None:
     """Add haze with distance, the light of the day and the sensor's noise, and round to what a byte holds."""
-    haze = between(random, 0, 0.55)
+    haze = between(random, 0, 0.4)
     ahead = np.where(np.isinf(canvas.depth), 0, canvas.depth)
     share = (haze * ahead / (ahead + 30))[..., None]
     # The sky has the day's colours already; on the rest they fall.
     lit = canvas.image * np.where(np.isinf(canvas.depth)[..., None], 1.0, tinted)
     lit = lit + share * (below - lit)
     noise = random.random_sample(lit.shape) + random.random_sample(lit.shape) - 1
-    lit = lit * between(random, 0.85, 1.1) + between(random, 0.02, 0.07) * noise
+    lit = lit * between(random, 0.85, 1.1) + between(random, 0.01, 0.05) * noise
     canvas.image = np.rint(np.minimum(np.maximum(lit, 0), 1) * 255)

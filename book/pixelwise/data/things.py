@@ -108,15 +108,15 @@ def person(draw: Draw, random: Random, x: float, y: float, metre: float) -> None
     step, swing = between(random, -0.15, 0.15), between(random, -0.13, 0.13)
     for foot, side in ((step, -1), (-step, 1)):
         ankle = foot + 0.03 * side
-        draw(at.stroke(0.045 * side, 0.48, ankle, 0.04, 0.052), trousers)
+        draw(at.stroke(0.045 * side, 0.48, ankle, 0.04, 0.058), trousers)
         draw(at.stroke(ankle, 0.025, ankle + 0.03 * side, 0.025, 0.03), RUBBER)
-    draw(at.stroke(0.11, 0.8, 0.13 + swing, 0.48, 0.035), tint(shirt, 0.85))
-    draw(at.stroke(0, 0.77, 0, 0.48, 0.1), shirt)
-    draw(at.stroke(-0.11, 0.8, -0.13 - swing, 0.48, 0.035), tint(shirt, 1.1))
+    draw(at.stroke(0.11, 0.8, 0.13 + swing, 0.48, 0.042), tint(shirt, 0.85))
+    draw(at.stroke(0, 0.77, 0, 0.48, 0.11), shirt)
+    draw(at.stroke(-0.11, 0.8, -0.13 - swing, 0.48, 0.042), tint(shirt, 1.1))
     for hand in (-0.13 - swing, 0.13 + swing):
         draw(at.ellipse(hand, 0.46, 0.035, 0.035), skin)
-    draw(at.ellipse(0, 0.93, 0.066, 0.075), choose(random, HAIR))
-    draw(at.ellipse(0, 0.91, 0.056, 0.066), skin)
+    draw(at.ellipse(0, 0.925, 0.075, 0.08), choose(random, HAIR))
+    draw(at.ellipse(0, 0.9, 0.063, 0.07), skin)
 
 
 def animal(draw: Draw, random: Random, x: float, y: float, metre: float) -> None:
@@ -127,9 +127,9 @@ def animal(draw: Draw, random: Random, x: float, y: float, metre: float) -> None
 
 def _dog(draw: Draw, random: Random, at: Frame) -> None:
     coat = choose(random, ((0.55, 0.36, 0.2), (0.2, 0.16, 0.14), (0.85, 0.74, 0.55), (0.92, 0.9, 0.86)))
-    at = at._replace(size=0.75 * at.size)
+    at = at._replace(size=0.85 * at.size)
     for leg in (-0.42, -0.3, 0.3, 0.42):
-        draw(at.stroke(leg, 0.4, leg, 0.05, 0.06), tint(coat, 0.85))
+        draw(at.stroke(leg, 0.4, leg, 0.05, 0.07), tint(coat, 0.85))
     draw(at.stroke(-0.45, 0.55, -0.7, 0.85, 0.05), coat)  # tail
     draw(at.stroke(-0.36, 0.52, 0.36, 0.52, 0.17), coat)
     draw(at.stroke(0.38, 0.58, 0.5, 0.78, 0.11), coat)  # neck
@@ -156,7 +156,7 @@ def _horse(draw: Draw, random: Random, at: Frame) -> None:
     dark = tint(coat, 0.55)
     at = at._replace(size=1.9 * at.size)
     for leg in (-0.36, -0.26, 0.26, 0.36):
-        draw(at.stroke(leg, 0.45, leg, 0.03, 0.045), tint(coat, 0.85))
+        draw(at.stroke(leg, 0.45, leg, 0.03, 0.055), tint(coat, 0.85))
     draw(at.stroke(-0.42, 0.66, -0.52, 0.35, 0.05), dark)  # tail
     draw(at.ellipse(0, 0.56, 0.44, 0.17), coat)
     draw(at.stroke(0.3, 0.62, 0.48, 0.9, 0.12), dark)  # mane
@@ -169,14 +169,14 @@ def pole(draw: Draw, random: Random, x: float, y: float, metre: float) -> None:
     at = Frame(x, y, metre, _facing(random))
     metal = choose(random, ((0.4, 0.42, 0.45), (0.2, 0.22, 0.24), (0.7, 0.7, 0.7)))
     pixel = 1 / metre
-    radius = max(0.06, 0.75 * pixel)
+    radius = max(0.08, pixel)
     if random.random_sample() < 0.5:
         draw(at.stroke(0, 0, 0, 4.5, radius), metal)
         draw(at.stroke(0, 4.5, 0.8, 4.65, radius), metal)
-        draw(at.ellipse(0.8, 4.5, max(0.3, 1.6 * pixel), max(0.16, pixel)), LAMPLIGHT)
+        draw(at.ellipse(0.8, 4.5, max(0.35, 2 * pixel), max(0.18, 1.4 * pixel)), LAMPLIGHT)
         return
     draw(at.stroke(0, 0, 0, 2.1, radius), metal)
-    plate = Frame(*at.at(0, 2.2), max(0.36 * metre, 2.2))
+    plate = Frame(*at.at(0, 2.2), max(0.42 * metre, 2.8))
     kind = random.randint(3)
     if kind == 0:
         draw(plate.ellipse(0, 0, 1, 1), RED)
