@@ -4,9 +4,10 @@
     python -m pixelwise.comparison U-Net FCN-8s    # these again
 
 All have the same ten convolutions on the way down, 8 to 128 channels wide; they differ in how they come back up. Pages
-train a network themselves with `trained`, from one seed, and read from the record what other seeds gave.
+train the networks of one seed themselves, with `ready`, and read from the record what other seeds gave.
 """
 
+import hashlib
 import json
 import os
 import resource
@@ -100,6 +101,37 @@ def trained(name: str, seed: int = 0, steps: int = STEPS) -> nn.Module:
         augment=mirrored_in_half,
     )
     return network.eval()
+
+
+def ready(name: str, seed: int = 0) -> nn.Module:
+    """Return what `trained` returns, from the course's folder `_build/trained` if a page trained it there before.
+
+    Several pages show the same networks, so each is trained once a build. A file is used only for the code, the version
+    of PyTorch and the kind of device that made it.
+    """
+    kept = _kept(name, seed)
+    if kept is not None and kept.exists():
+        network = NETWORKS[name](classes=len(CLASSES))
+        network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
+        return network.to(pixelwise.device()).eval()
+    network = trained(name, seed)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        beside = kept.with_suffix(f".{os.getpid()}.part")
+        torch.save(network.state_dict(), beside)
+        os.replace(beside, kept)
+    return network
+
+
+def _kept(name: str, seed: int) -> Path | None:
+    package = Path(__file__).parent
+    if not (package.parents[1] / "_config.yml").exists():
+        return None  # installed somewhere else: there is no folder of a build
+    decides = hashlib.sha256(f"{name} {seed} {torch.__version__} {pixelwise.device().type}".encode())
+    sources = (Path(__file__), package / "losses.py", *(package / "data").glob("*.py"), *(package / "zoo").glob("*.py"))
+    for source in sorted((*sources, package / "train" / "loop.py")):
+        decides.update(source.read_bytes())
+    return package.parents[1] / "_build" / "trained" / f"{decides.hexdigest()[:20]}.pt"
 
 
 def predicted(network: nn.Module, images: Tensor) -> Tensor:
