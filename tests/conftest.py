@@ -17,6 +17,8 @@ from autograder.jail.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
 A1 = "a1-convolution"
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
 
 
 # The longest files are started first, so that no worker waits for another in the end.
@@ -100,3 +102,32 @@ def browser() -> Iterator[object]:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Opens an explorer on a page of its own, offline; at the end nothing may have been asked for or complained."""
+    contexts, complaints = [], []
+
+    def open_page(widget, viewport=DESK, theme="light", **options):
+        html = widget._repr_mimebundle_()[0]["text/html"]
+        path = tmp_path / f"page-{len(contexts)}.html"
+        path.write_text(
+            '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<html lang="en" data-theme="{theme}"><title>An explorer</title><body>{html}</body></html>'
+        )
+        context = browser.new_context(viewport=viewport, color_scheme=theme, offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("request", lambda r: r.url.startswith(("file:", "blob:", "data:")) or complaints.append(r.url))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"{m.type}: {m.text}"))
+        page.goto(path.as_uri(), wait_until="load")
+        page.locator(".pw-frame").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

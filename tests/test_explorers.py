@@ -2,91 +2,20 @@
 
 import itertools
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from pixelwise import arithmetic, explorers, zoo
+from pixelwise import arithmetic, zoo
 from pixelwise.arithmetic import Conv, output_shape, receptive_field
-from pixelwise.explorers import budget, host, measured
+from pixelwise.explorers import budget, measured
 from pixelwise.explorers.budget import BudgetExplorer
 from pixelwise.explorers.convolution_stepper import ConvolutionStepper
 from pixelwise.explorers.receptive_field import ReceptiveFieldExplorer, contributions
 from pixelwise.tracing import trace
-
-EXPLORERS = Path(explorers.__file__).parent
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
-THEMES = ("light", "dark")
-
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed; the browser runs the same")
-
-
-def vectors(name):
-    return json.loads((EXPLORERS / f"{name}_vectors.json").read_text())
-
-
-def in_node(name, answer, asked, folder):
-    """What the JavaScript function `answer` makes of an explorer's module and its vectors."""
-    (folder / "module.mjs").write_text(host.module(name)["_esm"])
-    (folder / "answer.mjs").write_text(
-        f'import * as explorer from "./module.mjs"; const asked = {json.dumps(asked)};'
-        f"process.stdout.write(JSON.stringify(({answer})(explorer, asked)));"
-    )
-    ran = subprocess.run(["node", "answer.mjs"], cwd=folder, capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout)
-
-
-def in_browser(name, answer, asked, browser):
-    return browser.new_page().evaluate(
-        """async ([source, asked, answer]) => {
-            const explorer = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-            return eval(answer)(explorer, asked);
-        }""",
-        [host.module(name)["_esm"], asked, answer.strip()],
-    )
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    """Opens an explorer on a page of its own, offline; at the end nothing may have been asked for or complained."""
-    contexts, complaints = [], []
-
-    def open_page(widget, viewport=DESK, theme="light", **options):
-        html = widget._repr_mimebundle_()[0]["text/html"]
-        path = tmp_path / f"page-{len(contexts)}.html"
-        path.write_text(
-            '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<html lang="en" data-theme="{theme}"><title>An explorer</title><body>{html}</body></html>'
-        )
-        context = browser.new_context(viewport=viewport, color_scheme=theme, offline=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("request", lambda r: r.url.startswith(("file:", "blob:", "data:")) or complaints.append(r.url))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"{m.type}: {m.text}"))
-        page.goto(path.as_uri(), wait_until="load")
-        page.locator(".pw-frame").wait_for()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def said(page):
-    return page.locator(".pw-say").inner_text()
-
-
-def choose(page, label, option):
-    page.get_by_label(label).select_option(option)
-
+from tests.conftest import DESK, PHONE
+from tests.explorer_pages import THEMES, choose, in_browser, in_node, needs_node, said, vectors
 
 ALL = {"stepper": ConvolutionStepper, "budget": BudgetExplorer, "receptive field": ReceptiveFieldExplorer}
 
@@ -124,6 +53,21 @@ def test_every_control_and_every_drawing_has_a_name_for_those_who_do_not_see_it(
     assert nameless == []
     assert page.locator(".pw-frame").get_attribute("aria-label")
     assert page.locator(".pw-frame [aria-live]").count() >= 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_keys_pressed_in_an_explorer_do_not_reach_the_notebook_around_it(show, make):
+    page = show(make())
+    page.evaluate(
+        "window.reached = []; document.addEventListener('keydown', (event) => window.reached.push(event.key))"
+    )
+    page.locator(".pw-frame button:enabled:visible").first.press("b")
+    page.locator(".pw-frame :is(select, input):visible").first.press("ArrowDown")
+    assert page.evaluate("reached") == []
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("b")
+    assert page.evaluate("reached") == ["b"]
 
 
 # The convolution stepper

@@ -148,8 +148,7 @@ function render({ model, el }) {
         "that can be computed in place; multiply–accumulates. Normalisation and nonlinearities count with the layer before them.",
     ),
   );
-  el.classList.add("pw-explorer");
-  el.replaceChildren(frame);
+  mount(el, frame);
 
   const CHANGED = "your own";
   for (const { name } of model.get("presets")) preset.append(element("option", { value: name }, `VGG ${name}`));

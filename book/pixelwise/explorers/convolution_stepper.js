@@ -156,8 +156,7 @@ function render({ model, el }) {
       "Point at a unit of the output, tap it, or focus the output and use the arrow keys; the weights can be typed over. One channel, no bias.",
     ),
   );
-  el.classList.add("pw-explorer");
-  el.replaceChildren(frame);
+  mount(el, frame);
 
   // Stepping.
   let playing = null;

@@ -47,3 +47,11 @@ function counter({ short, label, least, most, change }) {
   };
   return made;
 }
+
+// Puts an explorer's frame into the element that the widget was given. Keys stay inside, because JupyterLab takes them
+// for its own: arrows choose another cell there, and letters are commands.
+function mount(el, frame) {
+  el.classList.add("pw-explorer");
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+  el.replaceChildren(frame);
+}

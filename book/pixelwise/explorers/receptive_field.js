@@ -189,8 +189,7 @@ function render({ model, el }) {
       "Left of the two images: the pixels that can reach the unit, inside the box of its field. Right: how much each contributes, the root of its " +
       "squared gradient as shade; the dashed square holds 95% of the squared gradient; padding has no pixels and counts nothing. A dot in the table marks the rows that were measured."),
   );
-  el.classList.add("pw-explorer");
-  el.replaceChildren(frame);
+  mount(el, frame);
 
   const groups = { stacks: element("optgroup", { label: "Stacks" }), networks: element("optgroup", { label: "Networks, measured" }) };
   for (const { name, measured } of model.get("presets")) groups[measured ? "networks" : "stacks"].append(element("option", { value: name }, name));
