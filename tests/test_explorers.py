@@ -12,12 +12,18 @@ from pixelwise.arithmetic import Conv, output_shape, receptive_field
 from pixelwise.explorers import budget, measured
 from pixelwise.explorers.budget import BudgetExplorer
 from pixelwise.explorers.convolution_stepper import ConvolutionStepper
+from pixelwise.explorers.iou_playground import IouPlayground
 from pixelwise.explorers.receptive_field import ReceptiveFieldExplorer, contributions
 from pixelwise.tracing import trace
 from tests.conftest import DESK, PHONE
 from tests.explorer_pages import THEMES, choose, in_browser, in_node, needs_node, said, vectors
 
-ALL = {"stepper": ConvolutionStepper, "budget": BudgetExplorer, "receptive field": ReceptiveFieldExplorer}
+ALL = {
+    "stepper": ConvolutionStepper,
+    "budget": BudgetExplorer,
+    "receptive field": ReceptiveFieldExplorer,
+    "IoU playground": IouPlayground,
+}
 
 
 @pytest.mark.parametrize("make", ALL.values(), ids=ALL)
