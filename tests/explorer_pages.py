@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pixelwise import explorers
-from pixelwise.explorers import host
 
 EXPLORERS = Path(explorers.__file__).parent
 THEMES = ("light", "dark")
@@ -20,9 +19,9 @@ def vectors(name):
     return json.loads((EXPLORERS / f"{name}_vectors.json").read_text())
 
 
-def in_node(name, answer, asked, folder):
-    """What the JavaScript function `answer` makes of an explorer's module and its vectors."""
-    (folder / "module.mjs").write_text(host.module(name)["_esm"])
+def in_node(explorer, answer, asked, folder):
+    """What the JavaScript function `answer` makes of the module of an explorer's class and of its vectors."""
+    (folder / "module.mjs").write_text(explorer._esm)
     (folder / "answer.mjs").write_text(
         f'import * as explorer from "./module.mjs"; const asked = {json.dumps(asked)};'
         f"process.stdout.write(JSON.stringify(({answer})(explorer, asked)));"
@@ -31,13 +30,13 @@ def in_node(name, answer, asked, folder):
     return json.loads(ran.stdout)
 
 
-def in_browser(name, answer, asked, browser):
+def in_browser(explorer, answer, asked, browser):
     return browser.new_page().evaluate(
         """async ([source, asked, answer]) => {
             const explorer = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
             return eval(answer)(explorer, asked);
         }""",
-        [host.module(name)["_esm"], asked, answer.strip()],
+        [explorer._esm, asked, answer.strip()],
     )
 
 

@@ -151,12 +151,12 @@ def test_the_arithmetic_refuses_in_the_steppers_words(vector):
 
 @needs_node
 def test_the_steppers_javascript_agrees_with_the_vectors_in_node(tmp_path):
-    assert in_node("convolution_stepper", ANSWER_STEPS, STEPS, tmp_path) == STEPS
+    assert in_node(ConvolutionStepper, ANSWER_STEPS, STEPS, tmp_path) == STEPS
 
 
 @pytest.mark.browser
 def test_the_steppers_javascript_agrees_with_the_vectors_in_the_browser(browser):
-    assert in_browser("convolution_stepper", ANSWER_STEPS, STEPS, browser) == STEPS
+    assert in_browser(ConvolutionStepper, ANSWER_STEPS, STEPS, browser) == STEPS
 
 
 def test_the_stepper_holds_what_it_was_given():
@@ -330,12 +330,12 @@ def test_python_and_a_traced_module_agree_with_the_budgets_vectors(vector):
 
 @needs_node
 def test_the_budgets_javascript_agrees_with_the_vectors_in_node(tmp_path):
-    assert in_node("budget", ANSWER_BUDGETS, BUDGETS, tmp_path) == BUDGETS
+    assert in_node(BudgetExplorer, ANSWER_BUDGETS, BUDGETS, tmp_path) == BUDGETS
 
 
 @pytest.mark.browser
 def test_the_budgets_javascript_agrees_with_the_vectors_in_the_browser(browser):
-    assert in_browser("budget", ANSWER_BUDGETS, BUDGETS, browser) == BUDGETS
+    assert in_browser(BudgetExplorer, ANSWER_BUDGETS, BUDGETS, browser) == BUDGETS
 
 
 @pytest.mark.parametrize("name", zoo.MODELS)

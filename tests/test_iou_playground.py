@@ -72,12 +72,12 @@ def test_the_metrics_agree_with_the_vectors(vector):
 
 @needs_node
 def test_the_javascript_agrees_with_the_vectors_in_node(tmp_path):
-    assert_same(in_node("iou_playground", ANSWER, asked(), tmp_path), [vector["scores"] for vector in VECTORS])
+    assert_same(in_node(IouPlayground, ANSWER, asked(), tmp_path), [vector["scores"] for vector in VECTORS])
 
 
 @pytest.mark.browser
 def test_the_javascript_agrees_with_the_vectors_in_the_browser(browser):
-    assert_same(in_browser("iou_playground", ANSWER, asked(), browser), [vector["scores"] for vector in VECTORS])
+    assert_same(in_browser(IouPlayground, ANSWER, asked(), browser), [vector["scores"] for vector in VECTORS])
 
 
 def test_a_small_case_worked_by_hand():
@@ -158,7 +158,7 @@ def test_the_playground_says_what_it_cannot_show(options, sentence):
 @needs_node
 def test_objects_grow_over_background_and_shrink_to_it(tmp_path):
     found = in_node(
-        "iou_playground",
+        IouPlayground,
         "({ grown, shrunk, shifted, line }, grid) => ({ grown: grown(grid), shrunk: shrunk(grid), "
         "down: shifted(grid, 1, -1), line: line([0, 0], [2, 5]) })",
         SQUARE,
@@ -373,8 +373,8 @@ def test_an_absent_class_divides_the_conventions_and_the_extremes_are_marked(sho
         "car: absent from truth and prediction, so it has no IoU. "
         f"Mean IoU from {percent(mean['zero'])} to {percent(mean['one'])}, by convention."
     )
-    assert set(page.locator(".pw-iou-least").all_inner_texts()) == {percent(mean["zero"])}
-    assert set(page.locator("td.pw-iou-most").all_inner_texts()) == {percent(mean["one"])}
+    assert set(page.locator(".pw-lm-least").all_inner_texts()) == {percent(mean["zero"])}
+    assert set(page.locator("td.pw-lm-most").all_inner_texts()) == {percent(mean["one"])}
     page.mouse.click(*cell(page, 15, 0))  # one false alarm makes the class present, with an IoU of 0
     widget.prediction = [painted(page)]
     mean = widget.metrics()["masked"]["mean_iou"]
@@ -467,7 +467,7 @@ def test_every_control_is_large_enough_for_a_finger_and_nothing_runs_over(show, 
     )
     assert small == []
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-    boxes = page.locator(".pw-iou-box").evaluate_all("all => all.map((one) => one.scrollWidth - one.clientWidth)")
+    boxes = page.locator(".pw-lm-box").evaluate_all("all => all.map((one) => one.scrollWidth - one.clientWidth)")
     assert boxes == [0, 0, 0]
 
 

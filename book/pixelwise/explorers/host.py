@@ -51,11 +51,15 @@ class Explorer(anywidget.AnyWidget):
         )
 
 
-def module(name: str) -> dict[str, str]:
-    """Return the `_esm` and `_css` of the explorer `name`: its two files here, each behind what all explorers share."""
+def module(name: str, *shared: str) -> dict[str, str]:
+    """Return the `_esm` and `_css` of the explorer `name`: its two files here, behind what all explorers share.
+
+    `shared` names further pairs of files that come before its own.
+    """
+    parts = [HERE / part for part in ("frame", *shared, name)]
     return {
-        "_esm": (HERE / "frame.js").read_text() + (HERE / f"{name}.js").read_text(),
-        "_css": palette.css(".pw-explorer") + (HERE / "frame.css").read_text() + (HERE / f"{name}.css").read_text(),
+        "_esm": "".join(part.with_suffix(".js").read_text() for part in parts),
+        "_css": palette.css(".pw-explorer") + "".join(part.with_suffix(".css").read_text() for part in parts),
     }
 
 

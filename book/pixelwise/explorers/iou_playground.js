@@ -4,19 +4,11 @@
 // The scores are computed here and, by pixelwise.metrics, in iou_playground.py; both are tested on
 // iou_playground_vectors.json. A value that is not defined, such as the IoU of an absent class, is null.
 
-export const VOID = 255;
 export const ABSENT = ["skip", "zero", "one", "skip-not-in-truth"];
 
 const AROUND = [-1, 0, 1].flatMap((row) => [-1, 0, 1].map((column) => [row, column]));
-const sum = (values) => values.reduce((total, value) => total + value, 0);
-const mean = (values) => (values.length ? sum(values) / values.length : null);
-const defined = (values) => values.filter((value) => value !== null);
-const share = (part, whole) => (whole ? part / whole : null);
-
 // The 3×3 neighbourhood of a pixel, as far as it lies in the image.
 const around = (grid, row, column) => AROUND.map(([r, c]) => grid[row + r]?.[column + c]).filter((value) => value !== undefined);
-
-const remade = (grid, answer) => grid.map((line, row) => line.map((value, column) => answer(value, row, column)));
 
 // The truth with void where background touches an object: PASCAL VOC 2012 leaves such a band around its objects unscored.
 export function voided(truth) {
@@ -38,21 +30,6 @@ export function shrunk(grid) {
   return remade(grid, (label, row, column) => (around(grid, row, column).every((other) => other === label) ? label : 0));
 }
 
-// Rows are the truth's labels, columns the prediction's; void is left out.
-export function confusion(truth, prediction, labels) {
-  const matrix = range(labels).map(() => Array(labels).fill(0));
-  truth.forEach((line, row) => line.forEach((label, column) => label !== VOID && matrix[label][prediction[row][column]]++));
-  return matrix;
-}
-
-// The pixels of a class that have a pixel of another class, or the outside of the image, within `width`: along rows,
-// columns and diagonals alike. Where the truth is void there is nothing, and no contour either.
-export function band(grid, truth, label, width) {
-  const other = (row, column) => grid[row]?.[column] !== label && truth[row]?.[column] !== VOID;
-  const near = range(2 * width + 1).map((step) => step - width);
-  return remade(grid, (value, row, column) => value === label && near.some((down) => near.some((right) => other(row + down, column + right))));
-}
-
 // Hits, misses and false alarms of a class: of its whole masks, or with a width of their bands along contours.
 export function compared(truth, prediction, label, width = 0) {
   const masks = [truth, prediction].map((grid) => (width ? band(grid, truth, label, width) : remade(grid, (value) => value === label)));
@@ -61,20 +38,6 @@ export function compared(truth, prediction, label, width = 0) {
     const [there, told] = masks.map((mask) => mask[row][column]);
     return there ? (told ? "hit" : "miss") : told ? "false" : "";
   });
-}
-
-function byClass(matrix, classes) {
-  const hits = range(classes).map((label) => matrix[label][label]);
-  const true_ = range(classes).map((label) => sum(matrix[label]));
-  const told = range(classes).map((label) => sum(matrix.map((row) => row[label])));
-  return {
-    hits,
-    true_,
-    told,
-    accuracy: hits.map((hit, label) => share(hit, true_[label])),
-    iou: hits.map((hit, label) => share(hit, true_[label] + told[label] - hit)),
-    dice: hits.map((hit, label) => share(2 * hit, true_[label] + told[label])),
-  };
 }
 
 function meanIou(matrix, classes) {
@@ -132,8 +95,6 @@ const MOST_UNDO = 200;
 const STATE = ["classes", "scenes", "truth", "prediction", "image", "void_band", "void", "shown", "bands", "width"];
 const KINDS = [["hit", "hit"], ["miss", "miss"], ["false", "false alarm"], ["void", "void"]];
 const OWN = "your own";
-const percent = (value) => (value === null ? "—" : `${(100 * value).toFixed(1)}%`);
-
 function render({ model, el }) {
   const get = (name) => model.get(name);
   const change = (changes) => {
@@ -148,30 +109,12 @@ function render({ model, el }) {
   const undo = [];
 
   // Frame: built once, filled by draw().
-  const button = (text, label, act) => {
-    const made = element("button", { type: "button", ...(label ? { "aria-label": label, title: label } : {}) }, text);
-    made.addEventListener("click", act);
-    return made;
-  };
-  const tick = (text, name) => {
-    const box = element("input", { type: "checkbox" });
-    box.addEventListener("change", () => change({ [name]: box.checked }));
-    const made = element("label", { class: "pw-iou-tick" }, box, text);
-    made.show = () => (box.checked = get(name));
-    return made;
-  };
-  const select = (label, choose) => {
-    const made = element("select", { "aria-label": label });
-    made.addEventListener("change", () => choose(made.value));
-    return made;
-  };
-  const group = (label, ...parts) => element("div", { class: "pw-iou-group", role: "group", "aria-label": label }, element("span", { "aria-hidden": "true" }, label), ...parts);
 
   const scene = select("Scene", (name) => {
     const found = get("scenes").find((one) => one.name === name);
     if (found) edit(shifted(guessed(found.truth), 0, 1), found.truth);
   });
-  const voidBand = tick("void at contours", "void_band");
+  const voidBand = tick("void at contours", (checked) => change({ void_band: checked }));
   const images = range(2).map((index) => button(`image ${index + 1}`, "", () => change({ image: index })));
   const second = button("Add a second image", "", () => {
     keep();
@@ -179,10 +122,10 @@ function render({ model, el }) {
     const other = get("scenes").at(-1).truth;
     change({ truth: [...get("truth"), other], prediction: [...get("prediction"), shifted(guessed(other), 0, 1)], image: 1 });
   });
-  const brushes = element("div", { class: "pw-iou-group", role: "group", "aria-label": "Class to paint" });
+  const brushes = element("div", { class: "pw-lm-group", role: "group", "aria-label": "Class to paint" });
   const boards = { truth: board({ role: "img" }), prediction: board({ role: "application", tabindex: 0 }), map: board({ role: "img" }) };
   const shown = select("Class of the map", (label) => change({ shown: Number(label) }));
-  const bands = tick("errors near contours only", "bands");
+  const bands = tick("errors near contours only", (checked) => change({ bands: checked }));
   const width = counter({ short: "width", label: "width of the boundary", least: 1, most: MOST_WIDTH, change: (value) => change({ width: value }) });
   const figure = (name, caption, ...parts) => element("figure", { class: `pw-iou-${name}` }, element("figcaption", {}, ...caption), ...parts);
   const key = element("p", { class: "pw-iou-key", "aria-hidden": "true" }, ...KINDS.map(([kind, word]) => element("span", {}, swatch(`pw-iou-${kind}`, kind), word)));
@@ -191,13 +134,12 @@ function render({ model, el }) {
   const say = element("p", { class: "pw-say pw-iou-say", "aria-live": "polite" });
   const voids = select("How void counts in these tables", (value) => change({ void: value }));
   voids.append(element("option", { value: "masked" }, "not scored"), element("option", { value: "error" }, "an error"));
-  const tables = { means: table("means"), classes: table("classes"), confusion: table("confusion") };
+  const tables = { means: table("pw-iou-means"), classes: table("pw-iou-classes"), confusion: table("pw-iou-confusion") };
   const overall = element("dl", { class: "pw-iou-overall" });
-  const titled = (title, ...parts) => element("section", {}, element("h4", {}, title), ...parts);
-  const frame = element(
+    const frame = element(
     "div",
-    { class: "pw-iou pw-frame", role: "group", "aria-label": "IoU playground" },
-    element("div", { class: "pw-bar" }, element("label", {}, "Scene ", scene), voidBand, element("div", { class: "pw-iou-group", role: "group", "aria-label": "Image" }, ...images, second)),
+    { class: "pw-iou pw-lm pw-frame", role: "group", "aria-label": "IoU playground" },
+    element("div", { class: "pw-bar" }, element("label", {}, "Scene ", scene), voidBand, element("div", { class: "pw-lm-group", role: "group", "aria-label": "Image" }, ...images, second)),
     element("div", { class: "pw-bar" }, brushes, undoing),
     element(
       "div",
@@ -349,8 +291,8 @@ function render({ model, el }) {
     const options = [...get("scenes").map(({ name }) => name), ...(known ? [] : [OWN])];
     fillOptions(scene, options.map((name) => [name, name]));
     scene.value = known?.name ?? OWN;
-    voidBand.show();
-    bands.show();
+    voidBand.show(get("void_band"));
+    bands.show(get("bands"));
     width.show(get("width"));
     undoing.disabled = undo.length === 0;
     const many = get("truth").length > 1;
@@ -474,35 +416,6 @@ function swatch(name, kind = "") {
   made.append(shape("rect", { class: `pw-iou-cell ${name}`, width: CELL, height: CELL }));
   if (kind in MARKS) made.append(shape("path", { class: `pw-iou-mark pw-iou-mark-${kind}`, d: `M0 0${MARKS[kind]}` }));
   return made;
-}
-
-function fillOptions(chosen, pairs) {
-  const shown = JSON.stringify(pairs);
-  if (chosen.dataset.options === shown) return;
-  chosen.dataset.options = shown;
-  chosen.replaceChildren(...pairs.map(([value, text]) => element("option", { value }, text)));
-}
-
-// A table in a box: fill(heads, rows, label) writes it. A cell is a text or { text, kind, share }.
-function table(name) {
-  const made = element("table", { class: `pw-iou-table pw-iou-${name}` });
-  const box = element("div", { class: "pw-iou-box" }, made);
-  const cell = (content) => {
-    const { text, kind, share: part } = typeof content === "string" ? { text: content } : content;
-    const one = element("td", kind ? { class: `pw-iou-${kind}` } : {}, text);
-    if (part !== undefined) one.style.setProperty("--share", `${Math.round(100 * part)}%`);
-    return one;
-  };
-  return {
-    box,
-    fill(heads, rows, label, above = "") {
-      made.setAttribute("aria-label", label);
-      const over = above ? [element("tr", {}, element("td"), element("th", { colspan: heads.length - 2, scope: "colgroup" }, above), element("td"))] : [];
-      const [corner, ...named] = heads;
-      const head = element("tr", {}, element("td", {}, corner), ...named.map((text) => element("th", { scope: "col" }, text)));
-      made.replaceChildren(element("thead", {}, ...over, head), element("tbody", {}, ...rows.map(([first, ...rest]) => element("tr", {}, element("th", { scope: "row" }, first), ...rest.map(cell)))));
-    },
-  };
 }
 
 export default { render };

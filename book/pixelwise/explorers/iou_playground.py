@@ -110,8 +110,8 @@ class IouPlayground(Explorer):
     show.
     """
 
-    _esm = module("iou_playground")["_esm"]
-    _css = module("iou_playground")["_css"]
+    _esm = module("iou_playground", "label_maps")["_esm"]
+    _css = module("iou_playground", "label_maps")["_css"]
 
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     scenes = traitlets.List(traitlets.Dict()).tag(sync=True)
