@@ -6,8 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch.nn.functional as F
 
 from pixelwise import explorers
+from pixelwise.data.scenes import CLASSES, scenes
+from pixelwise.explorers.skip_fusion import SkipFusion
 
 EXPLORERS = Path(explorers.__file__).parent
 THEMES = ("light", "dark")
@@ -46,3 +49,14 @@ def said(page):
 
 def choose(page, label, option):
     page.get_by_label(label).select_option(option)
+
+
+def fusion_of_scenes(count=2, size=96, **options):
+    """A skip-fusion viewer of generated scenes: each finer score adds what the coarser ones leave of the truth."""
+    made = scenes(count, size, seed=4)
+    truth = F.one_hot(made.labels, len(CLASSES)).movedim(-1, 1).float()
+    scores, left = [], 8 * truth - 4
+    for stride in (32, 16, 8):
+        scores.append(F.avg_pool2d(left, stride))
+        left = left - F.interpolate(scores[-1], scale_factor=stride, mode="bilinear", align_corners=False)
+    return SkipFusion(made.images, made.labels, *scores, **options)

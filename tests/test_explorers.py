@@ -16,13 +16,14 @@ from pixelwise.explorers.iou_playground import IouPlayground
 from pixelwise.explorers.receptive_field import ReceptiveFieldExplorer, contributions
 from pixelwise.tracing import trace
 from tests.conftest import DESK, PHONE
-from tests.explorer_pages import THEMES, choose, in_browser, in_node, needs_node, said, vectors
+from tests.explorer_pages import THEMES, choose, fusion_of_scenes, in_browser, in_node, needs_node, said, vectors
 
 ALL = {
     "stepper": ConvolutionStepper,
     "budget": BudgetExplorer,
     "receptive field": ReceptiveFieldExplorer,
     "IoU playground": IouPlayground,
+    "skip fusion": fusion_of_scenes,
 }
 
 

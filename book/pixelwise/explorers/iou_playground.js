@@ -97,11 +97,7 @@ const KINDS = [["hit", "hit"], ["miss", "miss"], ["false", "false alarm"], ["voi
 const OWN = "your own";
 function render({ model, el }) {
   const get = (name) => model.get(name);
-  const change = (changes) => {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
-    draw();
-  };
+  const { change, stop } = inStep(model, STATE, draw);
 
   let brush = get("shown");
   let cursor = [0, 0];
@@ -372,12 +368,8 @@ function render({ model, el }) {
     boards.map.setAttribute("aria-label", `Where the prediction of ${classes[label]} is right and wrong${get("bands") ? ", near contours" : ""}.`);
   }
 
-  const watched = STATE.map((name) => `change:${name}`);
-  for (const name of watched) model.on(name, draw);
   draw();
-  return () => {
-    for (const name of watched) model.off(name, draw);
-  };
+  return stop;
 }
 
 // A grid of cells: fill(kinds) gives each cell its class, point(cell) puts the cursor on one.

@@ -50,6 +50,25 @@ export function band(grid, truth, label, width) {
   return remade(grid, (value, row, column) => value === label && near(row, column, width, other));
 }
 
+// Keeps a view in step with the model: draws when one of `names` changes, once for the several that change() is given.
+function inStep(model, names, draw) {
+  let changing = false;
+  const listen = () => changing || draw();
+  for (const name of names) model.on(`change:${name}`, listen);
+  return {
+    change(changes) {
+      changing = true;
+      for (const [name, value] of Object.entries(changes)) model.set(name, value);
+      model.save_changes();
+      changing = false;
+      draw();
+    },
+    stop() {
+      for (const name of names) model.off(`change:${name}`, listen);
+    },
+  };
+}
+
 // Controls with what they do; those with show() are set by it.
 function button(text, label, act) {
   const made = element("button", { type: "button", ...(label ? { "aria-label": label, title: label } : {}) }, text);
