@@ -19,12 +19,14 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Patch, Polygon, Rectangle
+from torch import Tensor
 
 from pixelwise import palette
 from pixelwise.arithmetic import Layer, receptive_fields, seen_units
+from pixelwise.data import VOID
 
 INK = palette.LIGHT["ink"]
 PAPER = palette.LIGHT["paper"]
@@ -152,6 +154,31 @@ def table(columns: Mapping[str, Sequence[object]]) -> Shown:
     )
     described = "\n".join(" | ".join(map(written, line)) for line in [tuple(columns), *lines])
     return Shown(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", described)
+
+
+def picture(ax: Axes, image: Tensor, title: str = "") -> None:
+    """Draw an image (3, H, W), values from 0 to 1, without ticks."""
+    ax.imshow(image.permute(1, 2, 0).clamp(0, 1).cpu())
+    _bare(ax, title)
+
+
+def label_map(ax: Axes, labels: Tensor, colours: Sequence[str], title: str = "") -> None:
+    """Draw labels (H, W) without ticks: `colours` has one for each class, and void is the paper of the page."""
+    known = np.ma.masked_equal(labels.cpu().numpy(), VOID)
+    ax.imshow(known, cmap=ListedColormap(list(colours)), vmin=-0.5, vmax=len(colours) - 0.5)
+    _bare(ax, title)
+
+
+def class_legend(fig: Figure, names: Sequence[str], colours: Sequence[str], columns: int = 3) -> None:
+    """Put the names of classes and their colours below all axes of a figure."""
+    handles = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
+    fig.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def _bare(ax: Axes, title: str) -> None:
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, size=10)
+    ax.spines[:].set_visible(False)
 
 
 def cut(ax: Axes, layers: Sequence[Layer], n: int, unit: int) -> None:
