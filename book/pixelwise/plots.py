@@ -159,14 +159,14 @@ def table(columns: Mapping[str, Sequence[object]]) -> Shown:
 def picture(ax: Axes, image: Tensor, title: str = "") -> None:
     """Draw an image (3, H, W), values from 0 to 1, without ticks."""
     ax.imshow(image.permute(1, 2, 0).clamp(0, 1).cpu())
-    _bare(ax, title)
+    bare(ax, title)
 
 
 def label_map(ax: Axes, labels: Tensor, colours: Sequence[str], title: str = "") -> None:
     """Draw labels (H, W) without ticks: `colours` has one for each class, and void is the paper of the page."""
     known = np.ma.masked_equal(labels.cpu().numpy(), VOID)
     ax.imshow(known, cmap=ListedColormap(list(colours)), vmin=-0.5, vmax=len(colours) - 0.5)
-    _bare(ax, title)
+    bare(ax, title)
 
 
 def class_legend(fig: Figure, names: Sequence[str], colours: Sequence[str], columns: int = 3) -> None:
@@ -175,7 +175,8 @@ def class_legend(fig: Figure, names: Sequence[str], colours: Sequence[str], colu
     fig.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def _bare(ax: Axes, title: str) -> None:
+def bare(ax: Axes, title: str = "") -> None:
+    """Leave ticks and frame out, and set a small title."""
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, size=10)
     ax.spines[:].set_visible(False)
