@@ -86,7 +86,9 @@ def trained(name: str, seed: int = 0, steps: int = STEPS) -> nn.Module:
     weight = class_weights(labels, len(CLASSES), "balanced").sqrt().to(pixelwise.device())
     torch.manual_seed(seed)
     with torch.device("cpu"):
-        network = NETWORKS[name](classes=len(CLASSES)).to(pixelwise.device())
+        # With a pixel's channels side by side in memory, narrow layers take a quarter to a third less time.
+        network = NETWORKS[name](classes=len(CLASSES)).to(memory_format=torch.channels_last)
+    network = network.to(pixelwise.device())
     train.fit(
         network,
         images,
