@@ -14,7 +14,7 @@ from torch.utils.data import TensorDataset
 
 from pixelwise.data import VOID
 from pixelwise.metrics import confusion
-from pixelwise.train import Diverged, error, evaluate, fit, one_cycle, predict, rate_factor
+from pixelwise.train import Diverged, error, evaluate, fast_precision, fit, one_cycle, predict, rate_factor
 
 
 @pytest.fixture
@@ -194,6 +194,14 @@ def test_half_precision_learns_what_float32_learns(maps, precision):
     losses = fit(network, *maps, steps=200, batch=4, recipe="adamw", learning_rate=0.1, precision=precision)
     assert set(inside) == {precision} and network.weight.dtype == torch.float32
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize(
+    "capabilities, fast", [({"amx_bf16": True}, torch.bfloat16), ({"amx_bf16": False}, None), ({}, None)]
+)
+def test_a_cpu_trains_in_bfloat16_where_it_has_tile_registers(monkeypatch, capabilities, fast):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert fast_precision(torch.device("cpu")) is fast
 
 
 # --- a run that goes wrong

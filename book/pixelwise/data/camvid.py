@@ -30,8 +30,8 @@ COLOURS = (
     "#7f8f3a",
     "#d98c8c",
     "#3f4a6b",
-    "#7a2f86",
-    "#5b4a1f",
+    "#e08a1e",
+    "#f2d024",
     "#1f9aa8",
 )
 """One hex colour a class, for label maps."""

@@ -7,7 +7,7 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -119,9 +119,8 @@ def run(options: Options) -> Path:
         images, truth = data[split]
         scores[split], predictions[split] = _score(network, _resized(images, options.size), truth)
         print(f"{split}: mIoU {scores[split]['mean_iou']:.3f}, pixel accuracy {scores[split]['pixel_accuracy']:.3f}")
-    images = len(data["train"][0])
     result = {
-        "task": f"CamVid, {len(CLASSES)} classes, void not counted; trained on {images} train images",
+        "task": f"CamVid, {len(CLASSES)} classes, void not counted; trained on the images of the train split",
         "scoring": "logits interpolated to the label maps' own size, one confusion matrix for all images of a split",
         "command": _command(options),
         "commit": plan["commit"],
@@ -130,7 +129,7 @@ def run(options: Options) -> Path:
         "protocol": {
             **plan["protocol"],
             "steps": steps,
-            "epochs": round(steps * min(options.batch, images) / images, 2),
+            "epochs": round(steps * min(options.batch, len(data["train"][0])) / len(data["train"][0]), 2),
             "recipe": f"AdamW, weight decay {WEIGHT_DECAY}, learning rate of one cycle",
             "augmentation": f"scale {SCALES[0]} to {SCALES[1]}, shift, mirror, colours changed by up to {JITTER:.0%}",
             "precision": str(precision or torch.float32).removeprefix("torch."),
@@ -147,15 +146,19 @@ def run(options: Options) -> Path:
         "loss": round(statistics.fmean(losses[-20:]), 4),
         "scores": scores,
     }
-    file = options.out / "result.json"
+    file, pictures = options.out / "result.json", options.out / "pictures.html"
     file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    images, truth = data["test"]
-    chosen = torch.linspace(0, len(images) - 1, min(PICTURES, len(images))).long()
-    names = [image.name for i, (image, _) in enumerate(camvid(options.data, "test").pairs) if i in chosen]
-    shown = zip(names, images[chosen], truth[chosen], predictions["test"][chosen], strict=True)
-    (options.out / "pictures.html").write_text(page(shown, result), encoding="utf-8")
-    print(f"Written: {file} and {options.out / 'pictures.html'}")
+    pictures.write_text(page(_shown(options, *data["test"], predictions["test"]), result), encoding="utf-8")
+    print(f"Written: {file} and {pictures}")
     return file
+
+
+def _shown(options: Options, images: Tensor, truth: Tensor, predictions: Tensor) -> Iterable[tuple[Any, ...]]:
+    """Return name, image, truth and prediction of some test images, evenly spaced."""
+    chosen = torch.linspace(0, len(images) - 1, min(PICTURES, len(images))).long()
+    files = camvid(options.data, "test").pairs
+    names = [files[i][0].name for i in chosen]
+    return zip(names, images[chosen], truth[chosen], predictions[chosen], strict=True)
 
 
 def _plan(options: Options) -> dict[str, Any] | None:

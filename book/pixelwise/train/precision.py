@@ -10,4 +10,6 @@ def fast_precision(device: torch.device) -> torch.dtype | None:
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.bfloat16 if torch.cpu.get_capabilities().get("amx_bf16", False) else None
+    # Older releases of PyTorch do not tell what a CPU can do.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.bfloat16 if capabilities.get("amx_bf16") else None
