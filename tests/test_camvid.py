@@ -12,9 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pixelwise.data import VOID
 from pixelwise.data.camvid import CLASSES
-from pixelwise.train.camvid import class_weights
 
 IMAGES = {"train": 5, "val": 2, "test": 3}
 SHORT = ("--width", "4", "--size", "32x24", "--epochs", "2", "--batch", "4")
@@ -182,12 +180,3 @@ def test_help_says_what_is_scored_and_what_is_written():
     assert done.returncode == 0
     for word in ("--data", "--minutes", "480x360", "result.json", "pictures.html", "Nothing is chosen on"):
         assert word in done.stdout
-
-
-def test_a_class_weighs_the_median_frequency_over_its_own_among_the_images_that_show_it():
-    labels = torch.zeros(2, 2, 4, dtype=torch.uint8)
-    labels[0, 0] = 1  # class 1: 4 of the 8 pixels of the one image that shows it
-    labels[1, 0, 0] = 2  # class 2: 1 of 8
-    labels[1, 1] = VOID
-    # Class 0: 4 + 3 of 16 pixels. The frequencies are 7/16, 1/2 and 1/8; the median is 7/16, and class 3 has none.
-    assert class_weights(labels, 4).tolist() == pytest.approx([1, 7 / 8, 7 / 2, 0])

@@ -154,7 +154,9 @@ def class_weights(
     Source: "median": Eigen and Fergus, Predicting depth, surface normals and semantic labels with a common multi-scale
     convolutional architecture, 2015, section 4.3.
     """
-    counts = image_confusions(labels, labels, classes, ignore).sum(-1)
+    # In parts: counting takes several whole numbers of 64 bits for each pixel.
+    parts = [image_confusions(part, part, classes, ignore).sum(-1) for part in labels.split(64)]
+    counts = torch.cat(parts)
     pixels = counts.sum(0)
     if rule == "balanced":
         frequency = pixels.double()

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 import pixelwise
 from pixelwise import zoo
-from pixelwise.data import VOID, transforms
+from pixelwise.data import transforms
 from pixelwise.data.camvid import CLASSES, SPLITS, camvid
 from pixelwise.data.folders import in_memory
-from pixelwise.losses import cross_entropy, dice, lovasz
+from pixelwise.losses import class_weights, cross_entropy, dice, lovasz
 from pixelwise.metrics import (
     boundary_confusion,
     boundary_iou,
@@ -224,7 +224,7 @@ def _augmented(
 def _loss(options: Options, labels: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     weight = None
     if options.class_weights != "none":
-        weight = class_weights(labels, len(CLASSES)) ** (0.5 if options.class_weights == "sqrt" else 1)
+        weight = class_weights(labels, len(CLASSES), "median") ** (0.5 if options.class_weights == "sqrt" else 1)
     region = {"lovasz": lovasz, "dice": dice}.get(options.loss.partition("+")[2])
 
     def loss(logits: Tensor, truth: Tensor) -> Tensor:
@@ -232,22 +232,6 @@ def _loss(options: Options, labels: Tensor) -> Callable[[Tensor, Tensor], Tensor
         return value if region is None else value + region(logits, truth)
 
     return loss
-
-
-def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """Return for each class the median frequency over its own frequency: (K,); 0 for a class that does not occur.
-
-    A class's frequency is its share of the pixels of those images in which it occurs.
-
-    Source: Eigen and Fergus, Predicting depth, surface normals and semantic labels, 2015, section 6.3.
-    """
-    pixels, available = torch.zeros(classes), torch.zeros(classes)
-    for image in labels:
-        counts = torch.bincount(image[image != VOID].flatten().long(), minlength=classes)
-        pixels += counts
-        available += (counts > 0) * image.numel()
-    frequency = pixels / available
-    return (frequency.nanmedian() / frequency).nan_to_num(0)
 
 
 def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
