@@ -589,6 +589,19 @@ def unet_output() -> Value:
 
 @row(
     chapter=15,
+    claim="U-Net has 23 convolutional layers.",
+    source="",
+    references=("ronneberger2015unet",),
+    convention="3×3, 2×2 transposed and 1×1",
+    claimed=23,
+    verdict="holds",
+)
+def unet_convolutions() -> Value:
+    return sum("Conv" in row.kind for row in zoo.MODELS["unet"].trace().rows)
+
+
+@row(
+    chapter=15,
     claim="DeconvNet has 252 million parameters.",
     source="chapter 15",
     references=("noh2015learning",),
@@ -616,6 +629,43 @@ def deconvnet_parameters() -> Value:
 def segnet_encoder() -> Value:
     return sum(row.parameters for row in zoo.MODELS["segnet"].trace().rows if row.name.startswith("encoder"))
 
+
+cited(
+    "camvid-segnet",
+    60.1,
+    chapter=15,
+    claim="SegNet reaches a mean IoU of 60.1 on CamVid.",
+    source="",
+    references=("badrinarayanan2017segnet",),
+    convention="per cent, 11 classes, test set; trained on about 3500 images, most of them from other data sets",
+    claimed=60.1,
+    verdict="cited",
+    form="{:g} %",
+)
+cited(
+    "camvid-context",
+    (46.4, 61.6, 65.3),
+    chapter=15,
+    claim="On CamVid, a first version of SegNet reaches 46.4, DeepLab-LargeFOV 61.6 and Dilation8 65.3 mean IoU.",
+    source="",
+    references=("yu2016multiscale",),
+    convention="per cent, 11 classes, test set",
+    claimed=(46.4, 61.6, 65.3),
+    verdict="cited",
+    form="{:g} %",
+)
+cited(
+    "camvid-tiramisu",
+    (57.0, 66.9),
+    chapter=15,
+    claim="On CamVid, FCN-8s reaches 57.0 and FC-DenseNet103 66.9 mean IoU.",
+    source="",
+    references=("jegou2017tiramisu",),
+    convention="per cent, 11 classes, test set; FC-DenseNet103 from random weights",
+    claimed=(57.0, 66.9),
+    verdict="cited",
+    form="{:g} %",
+)
 
 # 17 · Metrics and losses ----------------------------------------------------------------------------------------------
 
