@@ -33,6 +33,8 @@ LONGEST = (
     "kills",
     "names",
     "explorers",
+    "camvid",
+    "comparison",
     "zoo",
 )
 
