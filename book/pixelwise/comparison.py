@@ -10,7 +10,6 @@ train the networks of one seed themselves, with `ready`, and read from the recor
 import hashlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -174,18 +173,16 @@ def runs(name: str) -> list[dict[str, Any]]:
 
 def _run(name: str, seed: int) -> dict[str, Any]:
     training_set(), test_set()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     clock, processor = time.perf_counter(), time.process_time()
     network = trained(name, seed)
     seconds = {"seconds": time.perf_counter() - clock, "processor_seconds": time.process_time() - processor}
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     images, truth = test_set()
     found = {"network": name, "seed": seed, **scores(predicted(network, images), truth)}
-    return found | {key: round(value, 1) for key, value in seconds.items()} | {"training_mb": memory // 1000}
+    return found | {key: round(value, 1) for key, value in seconds.items()}
 
 
 def main(names: list[str]) -> None:
-    """Train what is asked for, each run in a process of its own so that its memory is its own; write the record."""
+    """Train what is asked for, each run in a process of its own; write the record."""
     unknown = [name for name in names if name not in NETWORKS]
     if unknown:
         sys.exit(f"The comparison has {', '.join(NETWORKS)}, and no {unknown[0]!r}.")
