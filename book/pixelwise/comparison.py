@@ -13,9 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +180,7 @@ def _run(name: str, seed: int) -> dict[str, Any]:
 
 
 def main(names: list[str]) -> None:
-    """Train what is asked for, each run in a process of its own; write the record."""
+    """Train what is asked for and write the record, again after each run."""
     unknown = [name for name in names if name not in NETWORKS]
     if unknown:
         sys.exit(f"The comparison has {', '.join(NETWORKS)}, and no {unknown[0]!r}.")
@@ -197,16 +195,15 @@ def main(names: list[str]) -> None:
         "runs": kept,
     }
     todo = [(seed, name) for name in names for seed in SEEDS.get(name, range(3))]
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        for seed, name in sorted(todo):
-            found = pool.submit(_run, name, seed).result()
-            print(
-                f"{name}, seed {seed}: mean IoU {found['mean_iou']:.3f}, at boundaries "
-                f"{found['mean_boundary_iou']:.3f}, {found['processor_seconds']:.0f} processor seconds",
-                flush=True,
-            )
-            record["runs"].append(found)
-            _write(record)
+    for seed, name in sorted(todo):
+        found = _run(name, seed)
+        print(
+            f"{name}, seed {seed}: mean IoU {found['mean_iou']:.3f}, at boundaries "
+            f"{found['mean_boundary_iou']:.3f}, {found['processor_seconds']:.0f} processor seconds",
+            flush=True,
+        )
+        record["runs"].append(found)
+        _write(record)
 
 
 def _write(record: dict[str, Any]) -> None:
