@@ -16,7 +16,7 @@ OWN = "your VGG"
 class BudgetExplorer(Explorer):
     """Compares networks' parameters, activations and multiply–accumulates, as totals and layer by layer.
 
-    `networks` are names of `pixelwise.zoo`, all of them unless given; their rows are traced when the explorer is made.
+    `networks` are names of `pixelwise.zoo`, all its classifiers unless given; their rows are traced when the explorer is made.
     Beside them stands a table to change: it begins as VGG's `configuration` on `pixels`×`pixels` images. `chosen` is
     the network whose layers are shown, the table to change unless given. All stay in step with the view in JupyterLab;
     `layers` then is the table as a list of dicts, and `rows_of` counts it.
@@ -45,7 +45,9 @@ class BudgetExplorer(Explorer):
         quantity: str = "parameters",
         sort: str = "",
     ) -> None:
-        names = list(zoo.MODELS) if networks is None else list(networks)
+        if networks is None:
+            networks = [name for name, model in zoo.MODELS.items() if model.task == "classification"]
+        names = list(networks)
         missing = [name for name in names if name not in zoo.MODELS]
         if missing:
             raise ValueError(f"The zoo has no {missing[0]!r}; it has {', '.join(zoo.MODELS)}.")

@@ -9,7 +9,7 @@ No weights come with them; each is initialised as its paper says, or as its file
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -17,16 +17,20 @@ from torch import nn
 from pixelwise.tracing import Trace, trace
 from pixelwise.zoo import (
     alexnet,
+    deconvnet,
     densenet,
+    fcn,
     googlenet,
     lenet,
     mlp_mixer,
     mobilenet,
     resnet,
     resnext,
+    segnet,
     senet,
     shufflenet,
     swin,
+    unet,
     vgg,
     vit,
     wide_resnet,
@@ -40,7 +44,8 @@ __all__ = ["MODELS", "Model", "build"]
 class Model:
     """A network of the zoo: `build(classes=1000, **options)` makes it, for inputs of `input_shape` (C, H, W).
 
-    `year` is that of the publication cited, `reference` its key in the course's bibliography.
+    `year` is that of the publication cited, `reference` its key in the course's bibliography. `task` is
+    "classification", (N, C, H, W) to logits (N, classes), or "segmentation", to logits (N, classes, H, W).
     """
 
     name: str
@@ -49,6 +54,7 @@ class Model:
     build: Callable[..., nn.Module]
     input_shape: tuple[int, int, int] = (3, 224, 224)
     reference: str = ""
+    task: Literal["classification", "segmentation"] = "classification"
 
     def trace(self, **options: Any) -> Trace:
         """Return the trace of the network on its own input, built without values and hence fast.
@@ -66,6 +72,7 @@ def _trace(model: Model, options: tuple[tuple[str, Any], ...]) -> Trace:
 
 
 _VGG = {"vgg11": "A", "vgg11_lrn": "A-LRN", "vgg13": "B", "vgg16_c": "C", "vgg16": "D", "vgg19": "E"}
+_SEGMENTATION: Literal["segmentation"] = "segmentation"
 
 MODELS = {
     model.name: model
@@ -97,12 +104,21 @@ MODELS = {
         Model("vit_b_16", "vit", 2021, vit.vit, reference="dosovitskiy2021image"),
         Model("swin_t", "swin", 2021, swin.swin, reference="liu2021swin"),
         Model("mixer_b_16", "mlp_mixer", 2021, mlp_mixer.mixer, reference="tolstikhin2021mlpmixer"),
+        *(
+            Model(f"fcn{stride}s", "fcn", 2015, partial(fcn.FCN, stride), (3, 500, 500), "long2015fully", _SEGMENTATION)
+            for stride in fcn.SKIPS
+        ),
+        Model("deconvnet", "deconvnet", 2015, deconvnet.DeconvNet, (3, 224, 224), "noh2015learning", _SEGMENTATION),
+        Model("segnet", "segnet", 2017, segnet.SegNet, (3, 360, 480), "badrinarayanan2017segnet", _SEGMENTATION),
+        Model("unet", "unet", 2015, unet.UNet, (3, 572, 572), "ronneberger2015unet", _SEGMENTATION),
     )
 }
 
 
 def build(name: str, classes: int | None = None, **options: Any) -> nn.Module:
-    """Return the network called `name`, untrained, with `classes` outputs: unless given 1000, or LeNet-5's ten.
+    """Return the network called `name`, untrained, with `classes` outputs (a segmentation network's for each pixel).
+
+    Unless given these are ImageNet's 1000, LeNet-5's ten, the 21 of VOC 2012 with its background, or U-Net's two.
 
     `options` are its family's own, as in the function that its file is named after.
 

@@ -1,8 +1,13 @@
 """VGG (Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, 2015), table 1."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from torch import nn
+
+# Of a network built on VGG: a name of the table, or each stage's channels, an int where it has one convolution.
+Configuration: TypeAlias = str | Sequence[int | Sequence[int]]
 
 # Table 1: per stage its layers as (kernel, channels), "LRN" for normalisation; a 2×2 pooling ends each stage.
 CONFIGURATIONS = {
@@ -82,3 +87,24 @@ def vgg(configuration: str = "D", classes: int = 1000) -> nn.Sequential:
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
     return network
+
+
+def stages(configuration: Configuration) -> tuple[tuple[int, ...], ...]:
+    """Return the channels of the 3×3 convolutions of each of five stages, for the networks that are built on VGG's.
+
+    `configuration` is A, B, D or E of table 1, or a smaller network's own five stages: `(16, 32, 64, 96, 128)` has one
+    convolution in each, `((16, 16), 32, 64, 96, 128)` two in the first.
+
+    Raises `ValueError` for another name, and for another number of stages.
+    """
+    if isinstance(configuration, str):
+        plain = [
+            name for name, table in CONFIGURATIONS.items() if {entry[0] for part in table for entry in part} == {3}
+        ]
+        if configuration not in plain:
+            raise ValueError(f"VGG has {', '.join(plain)} of 3×3 convolutions alone, and no {configuration!r}.")
+        return tuple(tuple(made for _, made in stage) for stage in CONFIGURATIONS[configuration])
+    made = tuple((stage,) if isinstance(stage, int) else tuple(stage) for stage in configuration)
+    if len(made) != 5 or not all(made):
+        raise ValueError(f"A configuration lists the channels of five stages, not {configuration!r}.")
+    return made
