@@ -169,17 +169,17 @@ def trimap(truth: Tensor, width: int, ignore: int = VOID) -> Tensor:
     return truth.where(_near_another_label(outside, unknown, width) & scored, ignore)
 
 
-def check_labels(labels: Tensor, classes: int, scored: Tensor | None = None, name: str = "truth") -> None:
+def check_labels(labels: Tensor, classes: int, scored: Tensor, name: str = "truth") -> None:
     """Raise `ValueError` unless `labels` are integers and, wherever `scored` is true, one of 0 … `classes` − 1."""
     if labels.is_floating_point() or labels.is_complex():
         kind = str(labels.dtype).removeprefix("torch.")
         raise ValueError(f"The {name} holds {kind} numbers, not integer labels: take the argmax over the classes.")
-    wrong = (labels < 0) | (labels >= classes)
-    if scored is not None:
-        wrong &= scored
-    if wrong.any():
+    if not labels.numel():
+        return
+    least, largest = (extreme.item() for extreme in labels.long().where(scored, 0).aminmax())
+    if least < 0 or largest >= classes:
         raise ValueError(
-            f"The {name} holds the label {labels[wrong][0].item()}, but the classes are 0 to {classes - 1}: "
+            f"The {name} holds the label {least if least < 0 else largest}, but the classes are 0 to {classes - 1}: "
             "change it, or pass it as `ignore` if pixels of this label are not to be scored."
         )
 
@@ -192,7 +192,7 @@ def _checked(prediction: Tensor, truth: Tensor, classes: int, ignore: int) -> tu
             "every pixel needs one label in both."
         )
     scored = truth.long() != ignore
-    check_labels(truth, classes, scored, "truth")
+    check_labels(truth, classes, scored)
     check_labels(prediction, classes, scored, "prediction")
     return prediction.long(), truth.long(), scored
 
