@@ -1,4 +1,4 @@
-"""Data sets for segmentation: synthetic scenes, and the loaders of the public data sets."""
+"""Data to segment: generated scenes, which need no download, and loaders for real data sets and folders."""
 
 VOID = 255
-"""The label of pixels that are not scored."""
+"""The label of pixels that are neither learned from nor scored."""
