@@ -18,8 +18,12 @@ def resize(image: Tensor, labels: Tensor, size: tuple[int, int]) -> Pair:
 
     Where the image gets smaller, the interpolation is widened to take in every pixel (antialiasing).
     """
-    smaller = F.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0]
-    return smaller, F.interpolate(labels[None, None], size=size, mode="nearest-exact")[0, 0]
+    rows, columns = (
+        # The pixel that the middle of a new one falls into.
+        ((torch.arange(new, device=labels.device) + 0.5) * old / new).long()
+        for old, new in zip(labels.shape, size, strict=True)
+    )
+    return F.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0], labels[rows[:, None], columns]
 
 
 def crop(image: Tensor, labels: Tensor, top: int, left: int, height: int, width: int) -> Pair:
@@ -27,10 +31,11 @@ def crop(image: Tensor, labels: Tensor, top: int, left: int, height: int, width:
 
     What is outside is black in the image and `VOID` in the labels.
     """
-    bottom, right = top + height - image.shape[1], left + width - image.shape[2]
-    inside = (slice(max(top, 0), top + height), slice(max(left, 0), left + width))
-    outside = (max(-left, 0), max(right, 0), max(-top, 0), max(bottom, 0))
-    return F.pad(image[:, *inside], outside), F.pad(labels[inside], outside, value=VOID)
+    inside = tuple(slice(max(start, 0), max(start + length, 0)) for start, length in ((top, height), (left, width)))
+    image, labels = image[:, *inside], labels[inside]
+    above, before = min(max(-top, 0), height), min(max(-left, 0), width)
+    outside = (before, width - before - labels.shape[1], above, height - above - labels.shape[0])
+    return F.pad(image, outside), F.pad(labels, outside, value=VOID)
 
 
 def flip(image: Tensor, labels: Tensor) -> Pair:

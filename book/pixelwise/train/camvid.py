@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import shlex
 import statistics
 import sys
 import time
@@ -122,14 +123,14 @@ def run(options: Options) -> Path:
     result = {
         "task": f"CamVid, {len(CLASSES)} classes, void not counted; trained on {images} train images",
         "scoring": "logits interpolated to the label maps' own size, one confusion matrix for all images of a split",
-        "command": " ".join(("python -m pixelwise.train", *sys.argv[1:])),
+        "command": _command(options),
         "commit": commit(),
         "machine": machine_facts(device),
         "versions": versions(),
         "protocol": {
             **plan["protocol"],
             "steps": steps,
-            "epochs": round(steps * options.batch / images, 2),
+            "epochs": round(steps * min(options.batch, images) / images, 2),
             "recipe": f"AdamW, weight decay {WEIGHT_DECAY}, learning rate of one cycle",
             "augmentation": f"scale {SCALES[0]} to {SCALES[1]}, shift, mirror, colours changed by up to {JITTER:.0%}",
             "precision": str(precision or torch.float32).removeprefix("torch."),
@@ -180,11 +181,17 @@ def _plan(options: Options) -> dict[str, Any] | None:
 def _steps(options: Options, images: int, trial: Callable[[int], list[float]]) -> int:
     """Return how many steps the epochs have or, after trying, how many take so many minutes here and now."""
     if options.epochs:
-        return max(1, round(options.epochs * images / options.batch))
+        return max(1, round(options.epochs * images / min(options.batch, images)))
     trial(2)
     start = time.perf_counter()
     trial(TIMED_STEPS)
     return max(1, round(60 * (options.minutes or MINUTES) * TIMED_STEPS / (time.perf_counter() - start)))
+
+
+def _command(options: Options) -> str:
+    """Return the command line without the names of the user's folders."""
+    hidden = {str(options.data): "DATA", str(options.out): "OUT"}
+    return shlex.join(("python", "-m", "pixelwise.train", *(hidden.get(word, word) for word in sys.argv[1:])))
 
 
 def _fit(

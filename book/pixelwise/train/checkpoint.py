@@ -65,12 +65,10 @@ class Checkpoint:
             **{name: part.state_dict() for name, part in self.parts.items()},
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        try:
-            torch.save(state, beside)
-            os.replace(beside, self.path)
-        finally:
-            beside.unlink(missing_ok=True)
+        beside = self.path.with_name(f"{self.path.name}.part")
+        torch.save(state, beside)
+        # Whoever is stopped while writing leaves the file that was there before.
+        os.replace(beside, self.path)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -81,8 +79,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         complete = {"run", "losses", "minutes", "cpu_minutes", "network"} <= state.keys()
-    except Exception as problem:  # torch.load raises whatever its unpickler meets
-        raise ValueError(f"{path} cannot be read as a checkpoint: remove it to start again ({problem}).") from None
+    except Exception:  # torch.load raises whatever its unpickler meets, in many lines
+        complete = False
     if not complete:
-        raise ValueError(f"{path} is no checkpoint of a training run: remove it to start again.")
+        raise ValueError(f"{path} cannot be read as a checkpoint of a training run: remove it to start again.")
     return state

@@ -128,11 +128,13 @@ def fit(
             Path(checkpoint), run, save_every, {"network": network, "optimiser": optimiser, "scaler": scaler}
         )
         losses = saved.restore()
+    # A seed for each step lets a continued run draw what it would have drawn.
+    seeds = torch.randint(2**31, (steps,), generator=torch.Generator().manual_seed(seed)).tolist()
     progress = Progress("training", steps)
     for step, chosen in islice(enumerate(_order(count, min(batch, count), steps, seed)), len(losses), None):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * RECIPES[recipe].factor(step, steps)
-        x, y = _drawn(images, labels, chosen, augment, torch.Generator().manual_seed((seed << 32) + step))
+        x, y = _drawn(images, labels, chosen, augment, torch.Generator().manual_seed(seeds[step]))
         x, y = x.to(device), y.to(device)
         if precision is not None and x.ndim == 4:
             x = x.to(memory_format=torch.channels_last)
