@@ -101,7 +101,7 @@ def run(options: Options) -> Path:
     train = partial(_fit, options=options, precision=precision, loss=_loss(options, data["train"][1]))
     if plan is None:
         steps = _steps(options, len(data["train"][0]), partial(train, copy.deepcopy(network), *data["train"]))
-        plan = {"protocol": json.loads(json.dumps(options.protocol())), "steps": steps}
+        plan = {"protocol": json.loads(json.dumps(options.protocol())), "steps": steps, "commit": commit()}
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
         # The trial steps drew from the generator that dropout draws from.
@@ -124,7 +124,7 @@ def run(options: Options) -> Path:
         "task": f"CamVid, {len(CLASSES)} classes, void not counted; trained on {images} train images",
         "scoring": "logits interpolated to the label maps' own size, one confusion matrix for all images of a split",
         "command": _command(options),
-        "commit": commit(),
+        "commit": plan["commit"],
         "machine": machine_facts(device),
         "versions": versions(),
         "protocol": {
@@ -165,8 +165,7 @@ def _plan(options: Options) -> dict[str, Any] | None:
         return None
     try:
         plan = json.loads(file.read_text())
-        begun = plan["protocol"]
-        int(plan["steps"])
+        begun, _, _ = plan["protocol"], int(plan["steps"]), plan["commit"]
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{file} cannot be read: remove the folder {options.out}, or name another --out.") from None
     for name, value in json.loads(json.dumps(options.protocol())).items():
