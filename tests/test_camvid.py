@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -120,7 +121,9 @@ def test_minutes_become_steps_that_were_timed_here(made, tmp_path):
 def test_a_run_that_is_interrupted_says_how_to_go_on(made, tmp_path):
     words = ("--data", made, "--out", tmp_path, "--width", "2", "--size", "16x12", "--epochs", "100000")
     command = [sys.executable, "-m", "pixelwise.train", "camvid", *map(str, words)]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Whoever starts the tests in the background of a shell has them ignore SIGINT, and their children with them.
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening)
     assert run.stdout.readline().startswith("Training unet")
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=60)
