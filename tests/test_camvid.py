@@ -124,9 +124,12 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(made, tmp_path):
     # Whoever starts the tests in the background of a shell has them ignore SIGINT, and their children with them.
     listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening)
-    assert run.stdout.readline().startswith("Training unet")
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=60)
+    try:
+        assert run.stdout.readline().startswith("Training unet")
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    finally:
+        run.kill()
     assert run.returncode == 130
     assert said.strip() == "Stopped. The same command continues from the last checkpoint."
 
