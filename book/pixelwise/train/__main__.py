@@ -36,25 +36,33 @@ def main(arguments: list[str] | None = None) -> int:
         "--data", type=Path, required=True, metavar="DIR", help="folder with train, val and test, each images + labels"
     )
     camvid.add_argument("--out", type=Path, default=Path("camvid-run"), metavar="DIR", help="default: camvid-run")
-    camvid.add_argument("--network", choices=NETWORKS, default="unet", help="default: unet")
+    camvid.add_argument("--network", choices=NETWORKS, default=Options.network, help=f"default: {Options.network}")
     camvid.add_argument("--width", type=int, metavar="N", help="channels at full size, U-Net only; default: 16")
-    camvid.add_argument("--size", type=size, default=(180, 240), metavar="WxH", help="of images; default: 240x180")
+    camvid.add_argument("--size", type=size, default=Options.size, metavar="WxH", help="of images; default: 240x180")
     length = camvid.add_mutually_exclusive_group()
     length.add_argument(
         "--minutes", type=positive, metavar="M", help="train about so long: steps are timed first; default: 30"
     )
     length.add_argument("--epochs", type=positive, metavar="N", help="see every training image so often")
-    camvid.add_argument("--batch", type=int, default=8, metavar="N", help="images a step; default: 8")
-    camvid.add_argument("--learning-rate", type=positive, default=3e-3, metavar="R", help="largest; default: 0.003")
-    camvid.add_argument("--loss", choices=LOSSES, default=LOSSES[0], help=f"default: {LOSSES[0]}")
+    camvid.add_argument(
+        "--batch", type=int, default=Options.batch, metavar="N", help=f"images a step; default: {Options.batch}"
+    )
+    camvid.add_argument(
+        "--learning-rate",
+        type=positive,
+        default=Options.learning_rate,
+        metavar="R",
+        help=f"largest; default: {Options.learning_rate}",
+    )
+    camvid.add_argument("--loss", choices=LOSSES, default=Options.loss, help=f"default: {Options.loss}")
     camvid.add_argument(
         "--class-weights",
         choices=WEIGHTINGS,
-        default=WEIGHTINGS[0],
+        default=Options.class_weights,
         help="weight of a class in the cross-entropy: the median frequency over its own, the root of that, or 1; "
-        f"default: {WEIGHTINGS[0]}",
+        f"default: {Options.class_weights}",
     )
-    camvid.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    camvid.add_argument("--seed", type=int, default=Options.seed, metavar="N", help=f"default: {Options.seed}")
     given = vars(parser.parse_args(arguments))
     del given["command"]
     try:
