@@ -102,7 +102,7 @@ def results(root):
         "gradebook": gradebook(root),
         "grades.csv": (root / "grades.csv").read_text(),
         "autograded": files(root / "autograded"),
-        "feedback": {str(p.relative_to(root)): re.sub(r"\d+:\d\d UTC", "", p.read_text()) for p in pages},
+        "feedback": {str(p.relative_to(root)): re.sub(r"\d+ \w+ \d{4}, \d+:\d\d UTC", "", p.read_text()) for p in pages},
         "pages": sorted(files(root / "feedback")),
         "release": files(root / "assignments"),
         "submitted": files(root / "submitted"),

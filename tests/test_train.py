@@ -339,6 +339,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named(task, tmp_path, damage):
 
 TRAINING = """
 import torch
+torch.manual_seed(0)
 from pixelwise.train import fit
 fit(torch.nn.Linear(2, 2), torch.rand(4, 2), torch.ones(4).long(), 50)
 """
