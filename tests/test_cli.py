@@ -118,6 +118,6 @@ def test_reports_as_json_are_one_line_a_student(course, submissions):
 
 
 def test_names_that_would_move_the_cursor_are_made_printable():
-    from autograder.cli import printable
+    from autograder.course.text import printable
 
     assert printable("a\x1b[2Jb\n") == "a\ufffd[2Jb\ufffd"

@@ -614,8 +614,7 @@ def course(tmp_path_factory):
 
 
 def run_command(course, *words):
-    args = cli._parser().parse_args(["--root", str(course), "collect", *map(str, words)])
-    return args.run(args)
+    return cli.main(["--root", str(course), "collect", *map(str, words)])
 
 
 def test_the_command_says_of_every_file_what_became_of_it(course, tmp_path, capsys):
@@ -631,9 +630,9 @@ def test_the_command_says_of_every_file_what_became_of_it(course, tmp_path, caps
 @pytest.mark.parametrize(
     ("words", "said"), [(("nothing.zip",), "not a file"), (("x.zip", "--timestamps", "Mars/Base"), "time zone")]
 )
-def test_the_command_refuses_in_a_sentence(course, words, said):
-    with pytest.raises(ArchiveError, match=said):
-        run_command(course, A, *words)
+def test_the_command_refuses_in_a_sentence(course, words, said, capsys):
+    assert run_command(course, A, *words) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_nbgraders_own_zip_collect_follows_the_same_rules(tmp_path):

@@ -146,7 +146,7 @@ def test_what_students_get_holds_nothing_that_is_the_authors_alone(autograder):
 def test_a_colour_a_help_text_and_the_due_date_regrade_nobody(autograder, installed):
     root = autograder.root
     change(installed / "autograder" / "pages" / "theme.py", "#0b7a59", "#0b7a58")
-    change(installed / "autograder" / "cli.py", "only this student", "no other student")
+    change(installed / "autograder" / "cli" / "grading.py", "only this student", "no other student")
     (root / "solutions" / "w1-sums" / "sample_class.py").write_text("RECIPES = []\n")
     change(root / "solutions" / "w1-sums" / "assignment.toml", "2030-01-01T12:00", "2030-01-01T14:00")
     for name in EXERCISES:

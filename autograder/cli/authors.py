@@ -1,0 +1,95 @@
+"""Commands of authors: release, bundle, validate, redteam, sample."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.markup import escape
+
+from autograder.cli.common import Commands, chosen, executor, positive, root_of, say
+from autograder.course.assignment import load_assignment
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands of authors."""
+    release = commands.add("release", _release, "generate what students get from solutions/, and tell the gradebook")
+    release.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    bundle = commands.add("bundle", _bundle, "make the zip that students download")
+    bundle.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    validate = commands.add(
+        "validate", _validate, "prove an assignment: its parts agree, right earns all, wrong does not"
+    )
+    validate.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    validate.add_argument("--jobs", type=positive, help="processes (default: one a core)")
+    validate.add_argument("--json", action="store_true", help="print the checks as JSON")
+    redteam = commands.add(
+        "redteam", _redteam, "attack the grader with submissions that cheat, and check what each gets"
+    )
+    redteam.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    redteam.add_argument("--jobs", type=positive, help="processes (default: one a core)")
+    redteam.add_argument("--json", action="store_true", help="print an outcome a line as JSON")
+    made = commands.add("sample", _sample, "make the sample class's submissions from their recipes")
+    made.add_argument("assignment")
+    made.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
+
+
+def _release(args: argparse.Namespace) -> int:
+    from autograder.nbgrader.release import release
+
+    for assignment in chosen(args):
+        release(assignment)
+        print(f"assignments/{assignment.name}")
+    return 0
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from autograder.nbgrader import bundle
+
+    for assignment in chosen(args):
+        path = bundle.make(assignment, assignment.root / "bundles")
+        print(path.relative_to(assignment.root))
+    return 0
+
+
+def _validate(args: argparse.Namespace) -> int:
+    from autograder.authoring import validate
+
+    failed = False
+    for assignment in chosen(args):
+
+        def show(check: validate.Check) -> None:
+            mark = "[green]✓[/green]" if check.holds else "[red]✗[/red]"
+            say.print(f"{mark} {escape(check.title)}")
+            for problem in check.problems:
+                say.print(f"    {escape(problem)}", soft_wrap=True)
+
+        say.print(f"[bold]{assignment.name}[/bold]")
+        checks = validate.validate(assignment, executor(args), show)
+        failed |= not all(check.holds for check in checks)
+        if args.json:
+            found = [{"title": c.title, "holds": c.holds, "problems": c.problems} for c in checks]
+            print(json.dumps({"assignment": assignment.name, "checks": found}))
+    return int(failed)
+
+
+def _redteam(args: argparse.Namespace) -> int:
+    from autograder.authoring import redteam
+
+    return redteam.command(chosen(args), executor(args), args.json)
+
+
+def _sample(args: argparse.Namespace) -> int:
+    from autograder.authoring.sample_class import make_class
+
+    assignment = load_assignment(root_of(args), args.assignment)
+    submitted = args.submitted or assignment.root / "submitted"
+    made = make_class(assignment, submitted)
+    if args.submitted is None:
+        from autograder.nbgrader.gradebook import enrol
+        from autograder.nbgrader.release import require
+
+        require(assignment)
+        enrol(assignment.root, [recipe.student for recipe in made])
+    handed_in = sum(not recipe.absent for recipe in made)
+    say.print(f"{len(made)} students, of whom {handed_in} handed something in, in {submitted}")
+    return 0
