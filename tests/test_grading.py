@@ -134,9 +134,15 @@ def test_comparing_with_a_forbidden_function_beside_the_solution_is_allowed(grad
 
 def test_using_a_forbidden_function_in_a_helper_is_not(grade, reference):
     helper = "from scipy import signal as s\ndef helper(x): return s.convolve2d(x, x)"
-    report = grade(reference[LAYER], helper)
+    caller = "\nright = conv2d\ndef conv2d(*a, **k): return right(*a, **k) if a else helper(k)"
+    report = grade(reference[LAYER] + caller, helper)
     assert verdicts(report) == {LAYER: "forbidden"} and report.score == 0
     assert "scipy.signal.convolve2d" in report.exercise(LAYER).tests[0].detail
+
+
+def test_a_helper_that_only_compares_is_no_part_of_the_solution(grade, reference):
+    helper = "from scipy import signal as s\ndef compare(x): return s.convolve2d(x, x), conv2d(x, x)"
+    assert verdicts(grade(reference[LAYER], helper)) == {LAYER: "passed"}
 
 
 def test_reaching_for_the_counter_is_forbidden(grade, reference):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.measure.source_names import MAX_CHARACTERS, covers
+from autograder.measure.source_names import MAX_CHARACTERS
 from autograder.measure.source_rules import Finding, inspect_source
 
 CONV = "torch.nn.functional.conv2d"
@@ -46,8 +46,7 @@ def test_an_import_in_one_cell_names_things_in_the_others():
 
 
 def test_a_module_covers_everything_under_it_and_nothing_beside_it():
-    assert covers("scipy", "scipy.signal.convolve2d")
-    assert not covers("scipy", "scipyx.signal")
+    assert not names("call", "import scipyx.signal", forbid=("scipy",))
     assert names("call", "import scipy.signal as s\ns.convolve2d(a, b)", forbid=("scipy",)) == {
         "scipy.signal",
         "scipy.signal.convolve2d",
@@ -68,24 +67,15 @@ def test_a_method_of_an_unknown_object_is_found_by_a_wildcard():
     [
         ("import sys\nsys.settrace(None)", "sys.settrace"),
         ("from sys import settrace as s\ns(None)", "sys.settrace"),
-        ("import sys\nsys._getframe(1)", "sys._getframe"),
-        ("import gc\ngc.get_objects()", "gc.get_objects"),
-        ("import ctypes", "ctypes"),
-        ("import torch\ntorch._C._pop_torch_dispatch_stack()", "torch._C._pop_torch_dispatch_stack"),
         (
             "from torch.utils._python_dispatch import TorchDispatchMode",
             "torch.utils._python_dispatch.TorchDispatchMode",
         ),
         ("from autograder.measure import work", "autograder.measure.work"),
-        ("exec('x = 1')", "exec"),
-        ("run = eval\nrun('1')", "eval"),
-        ("__import__('os')", "__import__"),
-        ("().__class__.__base__.__subclasses__()", "__subclasses__"),
-        ("f.__globals__", "__globals__"),
     ],
 )
-def test_what_attacks_the_measurement_is_named(source, name):
-    assert name in names("interpreter", source)
+def test_what_attacks_the_counter_is_named(source, name):
+    assert name in names("counter", source)
 
 
 def test_an_ordinary_notebook_is_no_attack():

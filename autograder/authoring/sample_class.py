@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 
-from autograder.course.assignment import Assignment
+from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
 from autograder.course.verdict import Verdict
@@ -134,17 +134,3 @@ def notebook_bytes(recipe: Recipe, assignment: Assignment) -> bytes:
         recipe.edit(tree)
     raw = (json.dumps(tree, indent=1, ensure_ascii=False) + "\n").encode()
     return recipe.file(raw) if recipe.file else raw
-
-
-def reference_sources(assignment: Assignment) -> dict[str, str]:
-    """The author's own solution cells, by grade_id, without nbgrader's markers."""
-    sources = {}
-    for cell in assignment.notebook.cells:
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        if grade_id in assignment.manifest.exercise:
-            lines = [line for line in cell.source.splitlines() if line.strip() not in SOLUTION_MARKS]
-            sources[grade_id] = "\n".join(lines)
-    return sources
-
-
-SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.authoring import sample_class
-from autograder.course.assignment import AUTHORS_ONLY, Assignment
+from autograder.course.assignment import AUTHORS_ONLY, SOLUTION_MARKS, Assignment, reference_sources
 from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
 from autograder.course.submission import Cell, Submission
@@ -103,7 +102,7 @@ def _tasks(assignment: Assignment) -> dict[str, tuple[Task, _Wanted]]:
         tasks[name] = (Task(submission, SEED, f"{name}", only), wanted)
 
     everything = dict.fromkeys(assignment.exercises, Verdict.PASSED)
-    reference = tuple(Cell("code", source, name) for name, source in sample_class.reference_sources(assignment).items())
+    reference = tuple(Cell("code", source, name) for name, source in reference_sources(assignment).items())
     add("reference solution", reference, _Wanted("the reference solution earns everything", everything, True))
     released = tuple(
         Cell(cell.cell_type, cell.source, cell.metadata.get("nbgrader", {}).get("grade_id"))
@@ -228,7 +227,7 @@ def _leaks(assignment: Assignment) -> Iterator[str]:
         for line, kind in secret.items():
             if line in text or line.replace('"', '\\"') in text:
                 yield f"{path.relative_to(assignment.root)} holds this line of {kind}: {line}"
-        if any(mark in text for mark in sample_class.SOLUTION_MARKS):
+        if any(mark in text for mark in SOLUTION_MARKS):
             yield f"{path.relative_to(assignment.root)} holds nbgrader's solution markers"
 
 
@@ -236,8 +235,8 @@ def _solution_lines(assignment: Assignment) -> list[str]:
     lines, inside = [], False
     for cell in assignment.notebook.cells:
         for line in cell.source.splitlines():
-            if line.strip() in sample_class.SOLUTION_MARKS:
-                inside = line.strip() == sample_class.SOLUTION_MARKS[0]
+            if line.strip() in SOLUTION_MARKS:
+                inside = line.strip() == SOLUTION_MARKS[0]
             elif inside:
                 lines.append(line)
     return _telling(lines)

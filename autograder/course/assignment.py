@@ -22,6 +22,10 @@ if _grammar is None:
 AUTHORS_ONLY = ("hidden", "variants", "sample_class.py")
 
 
+# nbgrader's, around what students are to write.
+SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+
+
 @dataclass(frozen=True)
 class Assignment:
     """An assignment in a course directory. ``root`` is the course's, ``name`` the folder's under ``solutions/``."""
@@ -76,6 +80,17 @@ class Assignment:
     def released_notebook(self) -> nbformat.NotebookNode:
         """The notebook that students get, not to be changed. Raises `AssignmentError` when it has not been made."""
         return _read_notebook(self.release / f"{self.name}.ipynb")
+
+
+def reference_sources(assignment: Assignment) -> dict[str, str]:
+    """The author's own solution cells, by grade_id, without nbgrader's markers."""
+    sources = {}
+    for cell in assignment.notebook.cells:
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if grade_id in assignment.manifest.exercise:
+            lines = [line for line in cell.source.splitlines() if line.strip() not in SOLUTION_MARKS]
+            sources[grade_id] = "\n".join(lines)
+    return sources
 
 
 def load_assignment(root: Path, name: str) -> Assignment:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from autograder.course import late_policy
+from autograder.course import equivalents, late_policy
 from autograder.course.errors import AssignmentError
 from autograder.course.late_policy import LateStep
 from autograder.course.limits import Limits
@@ -31,13 +31,14 @@ class Exercise(BaseModel):
 
     @property
     def forbidden_operators(self) -> tuple[str, ...]:
-        """The patterns in ``forbid`` that name dispatched operators."""
-        return tuple(pattern for pattern in self.forbid if "::" in pattern)
+        """The patterns of dispatched operators in ``forbid``, and of others that do what one of them does."""
+        return equivalents.operators_forbidden_with(pattern for pattern in self.forbid if "::" in pattern)
 
     @property
     def forbidden_names(self) -> tuple[str, ...]:
-        """The patterns in ``forbid`` that name Python objects."""
-        return tuple(pattern for pattern in self.forbid if "::" not in pattern)
+        """The patterns of Python names in ``forbid``, and the names that do what a forbidden operator does."""
+        named = tuple(pattern for pattern in self.forbid if "::" not in pattern)
+        return (*named, *equivalents.names_forbidden_with(self.forbidden_operators))
 
 
 class Manifest(BaseModel):

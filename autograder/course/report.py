@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from autograder.course.verdict import Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class _Record(BaseModel):
@@ -44,6 +44,18 @@ class ExerciseResult(_Record):
     remarks: tuple[str, ...] = ()
 
 
+class UnusualLine(_Record):
+    """A line of code that is not plain, for the instructor to look at: ``cell`` counts from 1 in the notebook.
+
+    No points are lost for it. The rules are counted in the process that runs the code, and such code could reach there.
+    """
+
+    cell: int
+    line: int
+    text: str
+    why: str
+
+
 class Report(_Record):
     """The result of grading one submission. ``score`` and ``max_score`` are those of the machine-graded exercises."""
 
@@ -55,6 +67,7 @@ class Report(_Record):
     verdict: Verdict
     exercises: tuple[ExerciseResult, ...]
     remarks: tuple[str, ...] = ()
+    review: tuple[UnusualLine, ...] = Field((), description="what is not plain in the code that ran")
     output: str = Field("", description="what the notebook's cells printed, clipped")
     seed: int
     key: str = ""

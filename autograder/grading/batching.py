@@ -19,6 +19,7 @@ from autograder.jail.sandbox import SandboxDied
 from autograder.measure.calls import Call, Mode, Outcome
 from autograder.measure.work import matching
 from autograder.suite.errors import RunSerially, StudentError
+from autograder.suite.student import Timed
 
 BATCH_BYTES = 4 << 20  # of the tensors that cross in one frame
 Answer = Outcome | StudentError
@@ -100,8 +101,8 @@ class BatchedStudent(JailedStudent):
     crosses alone. Whatever cannot be laid to one call ends the run, and the suite runs serially.
     """
 
-    def __init__(self, session: Session, forbidden: tuple[str, ...]) -> None:
-        super().__init__(session, forbidden)
+    def __init__(self, session: Session, forbidden: tuple[str, ...], clocked: bool = False) -> None:
+        super().__init__(session, forbidden, clocked)
         self.batcher = CallBatcher(self._answer)
 
     def _make(self, call: Call) -> Outcome:
@@ -111,6 +112,12 @@ class BatchedStudent(JailedStudent):
             return self.batcher.ask(call)
         try:
             return super()._make(call)
+        except SandboxDied:
+            raise self._give_up_batching() from None
+
+    def _time(self, call: Call) -> Timed:
+        try:
+            return super()._time(call)
         except SandboxDied:
             raise self._give_up_batching() from None
 

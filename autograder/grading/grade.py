@@ -7,17 +7,21 @@ from pathlib import Path
 
 from autograder.course.assignment import Assignment
 from autograder.course.errors import GradingError
-from autograder.course.report import ExerciseResult, Report, TestResult, score_exercise
+from autograder.course.report import ExerciseResult, Report, TestResult, UnusualLine, score_exercise
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict, worst
 from autograder.grading.batching import BatchedStudent
-from autograder.grading.session import JailedStudent, Session
+from autograder.grading.session import JailedStudent, Session, own_cells, setup_cells
 from autograder.jail.sandbox import SandboxDied
 from autograder.jail.supervisor import Supervisor
 from autograder.measure import source_rules
+from autograder.measure.plain import unusual
+from autograder.measure.reach import reached_lines
 from autograder.measure.source_rules import Finding
 from autograder.suite.errors import RunSerially, SuiteError
 from autograder.suite.runner import SuiteRun, run_suite
+
+MOST_LINES = 40  # that are not plain, which a report names
 
 
 def grade_submission(
@@ -34,35 +38,38 @@ def grade_submission(
     if submission.problem:
         results = [_nothing(name, assignment, submission.verdict) for name in names]
         return _report(assignment, submission, results, seed, key, (submission.problem, *submission.remarks))
+    own = own_cells(assignment, submission)
+    sources = [cell.source for _, cell in own]
+    review = _review(assignment, own)
     try:
         with Session(supervisor, assignment, submission) as session:
             opened = time.monotonic()
-            results = [_grade_exercise(name, assignment, submission, session, seed) for name in names]
+            results = [_grade_exercise(name, assignment, sources, session, seed, bool(review)) for name in names]
             seconds = {**session.seconds, "suites": time.monotonic() - opened}
             output = session.output
     except SandboxDied as death:
         results = [_nothing(name, assignment, death.verdict) for name in names]
         remarks = (death.detail, *submission.remarks)
-        return _report(assignment, submission, results, seed, key, remarks)
+        return _report(assignment, submission, results, seed, key, remarks, review)
     seconds["total"] = time.monotonic() - start
-    return _report(assignment, submission, results, seed, key, submission.remarks, output, seconds)
+    return _report(assignment, submission, results, seed, key, submission.remarks, review, output, seconds)
 
 
 def _grade_exercise(
-    name: str, assignment: Assignment, submission: Submission, session: Session, seed: int
+    name: str, assignment: Assignment, sources: list[str], session: Session, seed: int, clocked: bool
 ) -> ExerciseResult:
     exercise = assignment.exercises[name]
-    cells = _cells_behind(name, assignment, submission)
-    findings = source_rules.inspect_source([cell.source for cell in cells], exercise.forbidden_names)
+    findings = source_rules.inspect_source(sources, exercise.forbidden_names)
+    reached = reached_lines(sources, name)
     try:
-        run = _run_suite(assignment.suite(name), exercise.forbidden_operators, session, seed)
+        run = _run_suite(assignment.suite(name), exercise.forbidden_operators, session, seed, clocked)
     except SuiteError as error:
         raise GradingError(f"{assignment.name}: {error}") from error
     broken = [test for test in run.results if test.verdict is Verdict.FAULT]
     if broken:
         raise GradingError(f"{assignment.name}: {name}: {broken[0].name}: {broken[0].detail}")
     tests = list(run.results)
-    if broken_rule := _broken_rule(findings, [cell.defines(name) for cell in cells]):
+    if broken_rule := _broken_rule(findings, reached):
         tests = [_refused(test, broken_rule) if test.verdict is Verdict.PASSED else test for test in tests]
     return ExerciseResult(
         name=name,
@@ -70,39 +77,41 @@ def _grade_exercise(
         max_score=exercise.points,
         verdict=worst([test.verdict for test in tests]),
         tests=tuple(tests),
-        remarks=tuple(_hints(findings, run)),
+        remarks=tuple(_hints(findings, reached, run)),
     )
 
 
-def _run_suite(suite: Path, forbidden: tuple[str, ...], session: Session, seed: int) -> SuiteRun:
+def _run_suite(suite: Path, forbidden: tuple[str, ...], session: Session, seed: int, clocked: bool) -> SuiteRun:
     """Run a suite with its tests side by side; and when that does not end well, serially in a new sandbox."""
     if session.batched:
-        student = BatchedStudent(session, forbidden)
+        student = BatchedStudent(session, forbidden, clocked)
         with contextlib.suppress(RunSerially):
             return run_suite(suite, student, seed, student.batcher)
         session.discard()
-    return run_suite(suite, JailedStudent(session, forbidden), seed)
+    return run_suite(suite, JailedStudent(session, forbidden, clocked), seed)
 
 
-def _cells_behind(name: str, assignment: Assignment, submission: Submission) -> list[Cell]:
-    """The cells that may have a part in an exercise: those that define it, and those that define no other."""
-    others = [other for other in assignment.exercises if other != name]
-    code = [cell for cell in submission.cells if cell.kind == "code"]
-    return [cell for cell in code if cell.defines(name) or not any(map(cell.defines, others))]
+def _review(assignment: Assignment, own: list[tuple[int, Cell]]) -> tuple[UnusualLine, ...]:
+    """The lines of the student's code that are not plain, by the numbers of their cells."""
+    trusted = [cell.source for cell in setup_cells(assignment)]
+    found = unusual([cell.source for _, cell in own], trusted)
+    return tuple(
+        UnusualLine(cell=own[each.cell][0], line=each.line, text=each.text, why=each.why) for each in found[:MOST_LINES]
+    )
 
 
-def _broken_rule(findings: list[Finding], defining: list[bool]) -> str:
+def _broken_rule(findings: list[Finding], reached: set[tuple[int, int]] | None) -> str:
     """What the source says that it may not, in words; empty when it keeps the rules.
 
-    A student may well compare with a forbidden function in a cell beside the solution, so a forbidden name counts in
-    functions and classes, and at the top of a cell that defines the exercise. To import something is not to use it.
+    A student may well compare with a forbidden function beside the solution, so a forbidden name counts where the
+    exercise's function can reach it. To import something is not to use it.
     """
     for found in findings:
         if found.text.lstrip().startswith(("import ", "from ")):
             continue
-        if found.kind == "interpreter":
+        if found.kind == "counter":
             return f"it uses {found.name}, which reaches into the measurement of its work: {found.text.strip()}"
-        if found.kind == "call" and (found.scope or defining[found.cell]):
+        if found.kind == "call" and (reached is None or (found.cell, found.line) in reached):
             return f"it uses {found.name}, which this exercise asks you to do without: {found.text.strip()}"
     return ""
 
@@ -111,9 +120,12 @@ def _refused(test: TestResult, reason: str) -> TestResult:
     return test.model_copy(update={"verdict": Verdict.FORBIDDEN, "detail": reason})
 
 
-def _hints(findings: list[Finding], run: SuiteRun) -> Iterator[str]:
+def _hints(findings: list[Finding], reached: set[tuple[int, int]] | None, run: SuiteRun) -> Iterator[str]:
     if any(test.verdict is Verdict.LOOPS for test in run.results):
-        yield from dict.fromkeys(f"a loop may be here: {f.text.strip()}" for f in findings if f.kind == "loop")
+        loops = [f for f in findings if f.kind == "loop" and (reached is None or (f.cell, f.line) in reached)]
+        # A comprehension is often over a pair of numbers, and no loop that grows.
+        loops.sort(key=lambda found: found.name.endswith(("comprehension", "expression")))
+        yield from dict.fromkeys(f"a loop may be here: {found.text.strip()}" for found in loops)
 
 
 def _nothing(name: str, assignment: Assignment, verdict: Verdict) -> ExerciseResult:
@@ -128,6 +140,7 @@ def _report(
     seed: int,
     key: str,
     remarks: tuple[str, ...],
+    review: tuple[UnusualLine, ...] = (),
     output: str = "",
     seconds: dict[str, float] | None = None,
 ) -> Report:
@@ -139,6 +152,7 @@ def _report(
         verdict=worst([result.verdict for result in results]),
         exercises=tuple(results),
         remarks=remarks,
+        review=review,
         output=output,
         seed=seed,
         key=key,

@@ -25,6 +25,7 @@ DECIDING = (
     "measure",
     "suite",
     "jail",
+    "course/equivalents.py",
     "course/report.py",
     "course/submission.py",
     "grading/batching.py",

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from autograder.course.assignment import Assignment
+import nbformat
+
+from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
-from autograder.jail.sandbox import Sandbox, SandboxDied
+from autograder.jail.sandbox import Sandbox, SandboxDied, SupervisorError
 from autograder.jail.supervisor import Supervisor
 from autograder.measure.calls import Call, Mode, Outcome
 from autograder.suite.errors import StudentError
-from autograder.suite.student import StudentFunction
+from autograder.suite.student import StudentFunction, Timed
 
 DEATHS_PER_EXERCISE = 2  # after so many calls that end their sandbox no other is tried
 RESTARTS_FOR_CELLS = 8  # sandboxes that the notebook's own cells may end
@@ -24,11 +26,13 @@ class Session:
     def __init__(self, supervisor: Supervisor, assignment: Assignment, submission: Submission) -> None:
         self._supervisor, self._limits = supervisor, assignment.manifest.limits
         self._forbidden = {exercise.forbidden_operators for exercise in assignment.exercises.values()}
-        self._cells = cells_to_run(assignment, submission)
+        self._assignment, self._cells = assignment, cells_to_run(assignment, submission)
         self._bad_cells: dict[int, StudentError] = {}
         self._errors: dict[int, StudentError] = {}
         self._context: contextlib.ExitStack = contextlib.ExitStack()
         self._sandbox: Sandbox | None = None
+        self._beside = contextlib.ExitStack()
+        self._reference: Sandbox | None = None
         self.batched = True
         self.output = ""
         self.seconds: dict[str, float] = {"open": 0.0, "cells": 0.0}
@@ -39,6 +43,7 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._context.close()
+        self._beside.close()
 
     def sandbox(self) -> Sandbox:
         """The living sandbox; a fresh one with the notebook's cells run again when the last one died."""
@@ -46,6 +51,16 @@ class Session:
             self._start()
         assert self._sandbox is not None
         return self._sandbox
+
+    def reference(self) -> Sandbox:
+        """A sandbox of its own with the author's solution, to compare times with. Raises `SupervisorError`."""
+        if self._reference is None:
+            sandbox = self._beside.enter_context(self._supervisor.sandbox(self._limits, self._forbidden))
+            solution = [Cell("code", source) for source in reference_sources(self._assignment).values()]
+            for cell in [*setup_cells(self._assignment), *solution]:
+                sandbox.run(cell.source)
+            self._reference = sandbox
+        return self._reference
 
     def discard(self) -> None:
         """Give the sandbox up."""
@@ -105,32 +120,60 @@ class Session:
 class JailedFunction(StudentFunction):
     """A function of the submission, called across the wall."""
 
-    def __init__(self, name: str, forbidden: tuple[str, ...], make: Callable[[Call], Outcome]) -> None:
+    def __init__(
+        self,
+        name: str,
+        forbidden: tuple[str, ...],
+        make: Callable[[Call], Outcome],
+        clock: Callable[[Call], Timed] | None,
+    ) -> None:
         super().__init__(name, forbidden)
-        self._make = make
+        self._make, self._clock = make, clock
 
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
         return self._make(Call(self.name, mode, args, kwargs, upstream, self.forbidden))
 
+    @property
+    def is_clocked(self) -> bool:
+        return self._clock is not None
+
+    def beside_reference(self, *args: Any, **kwargs: Any) -> Timed | None:
+        return self._clock(Call(self.name, Mode.TIMED, args, kwargs)) if self._clock else None
+
 
 class JailedStudent:
-    """The ``student`` of a hidden suite: a stand-in whose functions live in the jail."""
+    """The ``student`` of a hidden suite: a stand-in whose functions live in the jail.
 
-    def __init__(self, session: Session, forbidden: tuple[str, ...]) -> None:
-        self._session, self._forbidden = session, forbidden
+    Where it is ``clocked``, gates compare the time of calls with that of the author's solution.
+    """
+
+    def __init__(self, session: Session, forbidden: tuple[str, ...], clocked: bool = False) -> None:
+        self._session, self._forbidden, self._clocked = session, forbidden, clocked
         self._deaths: list[SandboxDied] = []
 
     def __getattr__(self, name: str) -> StudentFunction:
         if name.startswith("_"):
             raise AttributeError(name)
-        return JailedFunction(name, self._forbidden, self._make)
+        return JailedFunction(name, self._forbidden, self._make, self._time if self._clocked else None)
 
     def _make(self, call: Call) -> Outcome:
+        return self._asked(call, lambda sandbox: sandbox.call(call))
+
+    def _time(self, call: Call) -> Timed:
+        """Make a call beside the author's solution, and clock both."""
+        outcome, seconds = self._asked(call, lambda sandbox: sandbox.timed(call))
+        try:
+            _, reference = self._session.reference().timed(call)
+        except StudentError as error:
+            raise SupervisorError(f"the author's solution failed beside a student's: {error.detail}") from error
+        return Timed(outcome.value, seconds, reference)
+
+    def _asked(self, call: Call, ask: Callable[[Sandbox], Any]) -> Any:
         if len(self._deaths) >= DEATHS_PER_EXERCISE:
             last = self._deaths[-1]
             raise SandboxDied(last.verdict, f"not tried again after {len(self._deaths)} failed calls: {last.detail}")
         try:
-            return self._session.sandbox().call(call)
+            return ask(self._session.sandbox())
         except SandboxDied as death:
             self._deaths.append(death)
             self._session.discard()
@@ -146,21 +189,33 @@ class JailedStudent:
 
 
 def cells_to_run(assignment: Assignment, submission: Submission) -> list[Cell]:
-    """The code to run: the author's locked cells first, then the student's own in the order they stand.
+    """The code to run: the author's locked cells first, then the student's own in the order they stand."""
+    return [*setup_cells(assignment), *(cell for _, cell in own_cells(assignment, submission))]
+
+
+def setup_cells(assignment: Assignment) -> list[Cell]:
+    """The author's locked cells that run before the student's: all but those that check."""
+    return [
+        Cell("code", cell.source, cell.metadata.nbgrader.grade_id)
+        for cell in _locked(assignment)
+        if not cell.metadata.nbgrader.get("grade")
+    ]
+
+
+def own_cells(assignment: Assignment, submission: Submission) -> list[tuple[int, Cell]]:
+    """The student's own code, each cell with its number in the notebook, from 1.
 
     What is locked is known from the release alone. A submitted cell equal to a locked one is left out, any other is the
     student's, whatever its metadata says.
     """
-    locked = [
+    known = {cell.source.strip() for cell in _locked(assignment)} | {""}
+    numbered = enumerate(submission.cells, 1)
+    return [(at, cell) for at, cell in numbered if cell.kind == "code" and cell.source.strip() not in known]
+
+
+def _locked(assignment: Assignment) -> list[nbformat.NotebookNode]:
+    return [
         cell
         for cell in assignment.released_notebook.cells
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked")
     ]
-    known = {cell.source.strip() for cell in locked}
-    setup = [
-        Cell("code", cell.source, cell.metadata.nbgrader.grade_id)
-        for cell in locked
-        if not cell.metadata.nbgrader.get("grade")
-    ]
-    own = [cell for cell in submission.cells if cell.kind == "code" and cell.source.strip() not in known | {""}]
-    return [*setup, *own]

@@ -112,6 +112,9 @@ def _tensor_node(tensor: torch.Tensor, tensors: list[torch.Tensor], strided: boo
     return {"tensor": place}
 
 
+PACKING = (encode, _tensor_node)  # the functions that run when a value is packed
+
+
 def decode(node: Any, tensors: Sequence[torch.Tensor], resolve: Callable[[int], Any] | None = None) -> Any:
     """The value of a JSON tree. ``resolve`` turns handles back into values; without it they become `Handle`.
 

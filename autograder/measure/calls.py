@@ -24,6 +24,7 @@ class Mode(StrEnum):
     ECHO = "echo"
     GRADIENTS = "gradients"
     WORK = "work"
+    TIMED = "timed"
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ def perform(
     upstream: torch.Tensor | None = None,
     forbidden: tuple[str, ...] = (),
     noted: Counter[str] | None = None,
+    pack: Callable[[Any], Any] = lambda value: value,
 ) -> Outcome:
     """Call ``function(*args, **kwargs)`` in one of the `Mode`s; what it raises is passed on.
 
-    ``noted`` is given the counts of the outcome's operators, also of a call that raises.
+    ``noted`` is given the counts of the outcome's operators, also of a call that raises. What ``pack`` makes of the
+    value of a measured call takes its place in the outcome, and is part of the call's work.
     """
     if mode is Mode.WORK:
         value = None
@@ -74,8 +77,14 @@ def perform(
             nonlocal value
             value = function(*args, **kwargs)
 
-        done = measure(call, noted)
+        def packed() -> None:
+            nonlocal value
+            value = pack(value)
+
+        done = measure(call, noted, packed)
         return Outcome(value, operators=done.operators, work=done)
+    if mode is Mode.TIMED:
+        return Outcome(function(*args, **kwargs))
     if mode is Mode.GRADIENTS:
         return vector_jacobian(function, args, kwargs, upstream, forbidden, noted)
     value, used = used_operators(lambda: function(*args, **kwargs), forbidden, noted)

@@ -95,9 +95,6 @@ def _walk(tree: ast.Module) -> Iterator[Node]:
 # A name can be bound to itself with one more attribute, over and over; what it means then is nobody's guess.
 _MAX_MEANINGS = 32
 UNKNOWN = "?"
-_BY_NAME = {"builtins.getattr", "builtins.setattr", "builtins.delattr"}
-# Modules in which no solution needs a name that it puts together while it runs.
-GUARDED = ("sys", "builtins", "gc", "inspect", "importlib", "pkgutil", "threading", "_thread", "types", "autograder")
 
 
 @dataclass
@@ -168,13 +165,8 @@ class Names:
                 "builtins.getattr" in self.of(function)
             ):
                 return {_under(base, name) for base in self.of(value)}
-            case ast.Call(func=function, args=[value, _, *_]) if self.of(function) & _BY_NAME:
-                return {f"{base}.<computed>" for base in self.of(value) if covers_any(GUARDED, base)} or {UNKNOWN}
             case ast.Subscript(value=value, slice=ast.Constant(value=str(name))):
                 return set(self._entry(value, name))
-            case ast.Subscript(value=value, slice=key) if not isinstance(key, ast.Constant):
-                found = set(self._entry(value, "<computed>"))
-                return {each for each in found if covers_any(GUARDED, each)} or {UNKNOWN}
         return {UNKNOWN}
 
     def _entry(self, mapping: ast.expr, name: str) -> Iterator[str]:
@@ -192,16 +184,6 @@ class Names:
 
 def _under(base: str, name: str) -> str:
     return f"{UNKNOWN}.{name}" if base.startswith(UNKNOWN) else f"{base}.{name}"
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether ``pattern`` means the dotted ``name`` or something that it is under."""
-    return matcher((pattern,)).match(without_builtins(name)) is not None
-
-
-def covers_any(patterns: Iterable[str], name: str) -> bool:
-    """Whether one of ``patterns`` covers the dotted ``name``."""
-    return any(covers(pattern, name) for pattern in patterns)
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,8 +1,8 @@
 """What submitted source may say: forbidden names, attacks on the measurement, and lines that loop.
 
 A reader of source can be fooled, so nothing here decides a grade by itself where a measurement can (`measure.work`). It
-finds names that an exercise forbids and that leave no trace in PyTorch's dispatcher (``scipy.signal``), things that no
-solution needs and that attack a measurement, and the lines where a loop is written, which a student wants to see.
+finds names that an exercise forbids and that leave no trace in PyTorch's dispatcher (``scipy.signal``), names that do
+nothing but attack a measurement, and the lines where a loop is written, which a student wants to see.
 """
 
 import ast
@@ -21,37 +21,16 @@ from autograder.measure.source_names import (
     without_builtins,
 )
 
-Kind = Literal["loop", "call", "interpreter", "syntax"]
-# Names that no solution needs and with which code could reach the measurement of its own work or what it must not see.
-# Each covers everything under it; `*.name` is an attribute of whatever object.
-INTERPRETER = (
-    # writes anywhere in the process
-    "ctypes", "_ctypes", "cffi",
-    # counts, traces, or runs code where it is not counted
-    "sys.settrace", "sys.gettrace", "sys.setprofile", "sys.monitoring", "sys.addaudithook", "threading.settrace",
-    "threading.settrace_all_threads", "threading.setprofile", "threading.setprofile_all_threads",
-    # walks to the variables of other code, or finds its objects
-    "sys._getframe", "sys._current_frames", "inspect.currentframe", "inspect.stack", "inspect.trace",
-    "gc.get_objects", "gc.get_referrers", "gc.get_referents", "*.f_back", "*.f_globals", "*.f_locals", "*.tb_frame",
-    "*.gi_frame", "*.__globals__", "*.__closure__", "*.__code__", "*.__subclasses__",
-    # reaches PyTorch below its dispatcher, or replaces what an operator does and what notes it
-    "torch._C", "torch.utils._python_dispatch", "torch.library", "torch._library", "torch._ops", "*._op_dk",
-    "*.redispatch", "torch.overrides",
+Kind = Literal["loop", "call", "counter", "syntax"]
+# Names that no solution needs, and that do nothing but count, trace or reach below PyTorch's dispatcher. Each covers
+# everything under it; `*.name` is an attribute of whatever object. What else could reach the counter is not plain.
+COUNTER = (
+    "sys.settrace", "sys.setprofile", "sys.monitoring", "threading.settrace", "threading.settrace_all_threads",
+    "threading.setprofile", "threading.setprofile_all_threads", "torch.utils._python_dispatch", "torch.library",
+    "torch._library", "*._op_dk", "*.redispatch",
     # the harness's own code, which only the harness calls
     "autograder.authoring", "autograder.course", "autograder.grading", "autograder.jail", "autograder.measure",
     "autograder.nbgrader", "autograder.suite",
-    # runs text that no reader has seen
-    "builtins.exec", "builtins.eval", "builtins.compile",
-    # imports without an import statement, or swaps what others have imported
-    "sys.modules", "builtins.__import__", "importlib.import_module", "importlib.reload", "importlib.machinery",
-    "importlib.util", "pkgutil.resolve_name", "runpy",
-    # a name put together while the code runs: of builtins, and of a module that reaches into the interpreter
-    "<computed>", "*.<computed>",
-)  # fmt: skip
-# What does work where it is not counted. A notebook may use it, a function that is measured may not.
-ELSEWHERE = (
-    "threading", "_thread", "multiprocessing", "concurrent", "subprocess", "asyncio.to_thread", "os.fork", "os.forkpty",
-    "os.popen", "os.posix_spawn", "os.posix_spawnp", "os.system", "*.submit",
 )  # fmt: skip
 # Calls that loop over an array's entries in Python or one entry at a time.
 LOOPING = (
@@ -79,7 +58,7 @@ class Finding:
 
 
 def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[Finding]:
-    """The loops, forbidden names and attacks on the measurement in the cells ``sources``, read as one program.
+    """The loops, forbidden names and attacks on the counter in the cells ``sources``, read as one program.
 
     ``forbid`` holds shell patterns for dotted names; each also covers what is under it, so ``scipy`` covers
     ``scipy.signal.convolve2d``. Imports under other names, plain re-assignments, ``getattr`` and ``import_module``
@@ -110,8 +89,7 @@ def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[F
 
 def _read(nodes: Iterable[Node], names: Names, cell: int, source: str, forbid: Sequence[str]) -> Iterator[Finding]:
     seen: set[tuple[str, str, int]] = set()
-    groups: tuple[tuple[Kind, Iterable[str]], ...] = (("call", forbid), ("interpreter", INTERPRETER), ("loop", LOOPING))
-    elsewhere: dict[str, bool] = {}
+    groups: tuple[tuple[Kind, Iterable[str]], ...] = (("call", forbid), ("counter", COUNTER), ("loop", LOOPING))
     kinds: dict[str, list[Kind]] = {}
 
     def found(kind: Kind, name: str, node: ast.AST, scope: str) -> Iterator[Finding]:
@@ -130,9 +108,6 @@ def _read(nodes: Iterable[Node], names: Names, cell: int, source: str, forbid: S
                 kinds[name] = [
                     kind for kind, patterns in groups if matcher(tuple(patterns)).match(without_builtins(name))
                 ]
-                elsewhere[name] = bool(matcher(ELSEWHERE).match(without_builtins(name)))
-            if scope and elsewhere[name]:
-                yield from found("interpreter", name.removeprefix("?."), node, scope)
             for kind in kinds[name]:
                 yield from found(kind, name.removeprefix("builtins.").removeprefix("?."), node, scope)
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # Autograd's way back, which is not an operator itself and is forbidden like one.
 BACKWARD = "autograd::backward"
+
 # Bound here so that code which later patches the modules does not change what the counter calls.
 _settrace, _gettrace = sys.settrace, sys.gettrace
 
@@ -76,8 +77,8 @@ class _OperatorCounter(TorchDispatchMode):
 
 
 graph_task = torch._C._current_graph_task_id
-# The frames of Python that PyTorch itself runs for each dispatched operator, which is counted by itself.
-_DISPATCH = frozenset(
+# The code that PyTorch itself runs in Python for each dispatched operator, which is counted by itself.
+_uncounted = {
     function.__code__
     for function in (
         _OperatorCounter.__torch_dispatch__,
@@ -86,7 +87,8 @@ _DISPATCH = frozenset(
         simple_registry.SimpleLibraryRegistry.find,
         simple_registry.GenericTorchDispatchRuleHolder.find,
     )
-)
+}
+_uncounted.add(_OperatorCounter.counts.__code__)
 _switched: list[str] = []
 
 
@@ -109,10 +111,23 @@ def _look_operators_up() -> None:
         simple_registry.singleton.find(name)
 
 
-def measure(call: Callable[[], Any], noted: Counter[str] | None = None) -> Work:
+def leave_uncounted(*functions: Callable[..., Any]) -> None:
+    """Count no opcode of these functions of our own, nor of those within them; what they call counts."""
+    pending = [function.__code__ for function in functions]
+    while pending:
+        code = pending.pop()
+        _uncounted.add(code)
+        pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
+def measure(
+    call: Callable[[], Any], noted: Counter[str] | None = None, after: Callable[[], Any] = lambda: None
+) -> Work:
     """The work of ``call()``, which is run once; what it raises is passed on.
 
-    ``noted`` is given the counts of its operators, also of a call that raises.
+    ``noted`` is given the counts of its operators, also of a call that raises. The opcodes of ``after``, which packs
+    what the call returned, belong to the call: an object of the student's may leave its work until then. Its operators
+    do not: they copy what is to be sent.
     """
     _look_operators_up()
     opcodes = 0
@@ -128,7 +143,7 @@ def measure(call: Callable[[], Any], noted: Counter[str] | None = None) -> Work:
 
     def enter(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal entered
-        if frame.f_code in _DISPATCH:
+        if frame.f_code in _uncounted:
             return None
         entered += 1
         frame.f_trace_opcodes = True
@@ -137,15 +152,19 @@ def measure(call: Callable[[], Any], noted: Counter[str] | None = None) -> Work:
 
     before = _gettrace()
     mode = _OperatorCounter()
+    counts: dict[str, int] = {}
     _switched.clear()
     with mode:
         _settrace(enter)
         try:
-            call()
+            try:
+                call()
+            finally:
+                counts = mode.counts()
+            after()
         finally:
             intact = _gettrace() is enter and entered == left and not _switched
             _settrace(before)
-            counts = mode.counts()
             if noted is not None:
                 noted.update(counts)
     return Work(opcodes, counts, intact)

@@ -48,6 +48,16 @@ class Loops(Failure):
         self.sizes, self.works = tuple(sizes), tuple(works)
 
 
+class Slow(Failure):
+    """A call that takes many times as much processor time as a solution without a loop, by the clock outside."""
+
+    verdict = Verdict.LOOPS
+
+    def __init__(self, times: float) -> None:
+        super().__init__(f"it takes {times:.0f} times as long as a solution without a loop, so it may hide one")
+        self.times = times
+
+
 class Forbidden(Failure):
     """A call that reached an operator which the exercise asks to do without."""
 

@@ -10,7 +10,7 @@ import torch
 from autograder.course.verdict import Verdict
 from autograder.measure.work import Work, grows
 from autograder.suite.assertions import assert_close, copies
-from autograder.suite.errors import Loops, Mismatch, StudentError
+from autograder.suite.errors import Loops, Mismatch, Slow, StudentError
 from autograder.suite.student import StudentFunction
 
 __all__ = ["assert_right_when_large", "loop_free"]  # what suites import
@@ -32,6 +32,7 @@ def loop_free(
     make: Callable[[int], tuple[Any, ...]],
     expected: Callable[..., Any],
     sizes: Sequence[int] = (6, 9, 13),
+    clocked: Callable[[], tuple[Any, ...]] | None = None,
     **kwargs: Any,
 ) -> None:
     """Check that the work of ``function(*make(n))`` does not grow with ``n``. Raises `Loops` with the counts.
@@ -39,6 +40,10 @@ def loop_free(
     It is measured at the greatest and the least of ``sizes``, and where it is more at the former, at those between.
     What the greatest call gives has to be right where a call at the least size that is not measured is right, as in
     `assert_right_when_large`, or a function could loop wherever it is not measured and give anything where it is.
+
+    ``clocked`` makes arguments for which a loop takes at least twenty times as long as the author's solution. Where the
+    student's code is not plain, so that it could have changed its counts, its time is compared with that solution's, by
+    the processor's clock outside. Raises `Slow` with how many times as long it took.
     """
     sizes = sorted(sizes)
     small, large = make(sizes[0]), make(sizes[-1])
@@ -68,6 +73,34 @@ def loop_free(
         small = make(sizes[0])
         right = expected(*copies(small), **kwargs)
         _require_right_when_large(_mismatches(function(*small, **kwargs), right), wrong_when_large)
+    elif clocked is not None and function.is_clocked:
+        _require_fast(function, clocked, expected, kwargs)
+
+
+TIMES_REFERENCE = 10  # as long as the author's solution a right one without a loop may take
+_CLOCKED_CALLS = 3  # of which the fastest counts: the first may import or compile
+
+
+def _require_fast(
+    function: StudentFunction,
+    make: Callable[[], tuple[Any, ...]],
+    expected: Callable[..., Any],
+    kwargs: dict[str, Any],
+) -> None:
+    taken, reference = [], []
+    for _ in range(_CLOCKED_CALLS):
+        args = make()  # anew, so that no answer can have been kept
+        right = expected(*copies(args), **kwargs)
+        timed = function.beside_reference(*args, **kwargs)
+        _require_right_when_large([None] * _parts(right), _mismatches(timed.value, right))
+        taken.append(timed.seconds)
+        reference.append(timed.reference)
+    if (times := min(taken) / min(reference)) > TIMES_REFERENCE:
+        raise Slow(times)
+
+
+def _parts(value: Any) -> int:
+    return len(value) if isinstance(value, list | tuple) else 1
 
 
 def assert_right_when_large(

@@ -26,6 +26,14 @@ class Echo(NamedTuple):
     arguments: tuple[Any, ...]
 
 
+class Timed(NamedTuple):
+    """A call's value, and seconds of processor time: those that it took, and those that the author's solution took."""
+
+    value: Any
+    seconds: float
+    reference: float
+
+
 class StudentFunction:
     """A function of the student's. Calling it returns a plain value; the methods look at one call more closely.
 
@@ -59,6 +67,18 @@ class StudentFunction:
     def measured(self, *args: Any, **kwargs: Any) -> Outcome:
         """One call's work together with its value."""
         return self._checked(self.perform(Mode.WORK, args, kwargs))
+
+    def beside_reference(self, *args: Any, **kwargs: Any) -> Timed | None:
+        """One call beside the same call of the author's solution, both clocked from outside; None where nobody asks.
+
+        The grader asks where the code that ran is not plain, so that its counts are not to be trusted.
+        """
+        return None
+
+    @property
+    def is_clocked(self) -> bool:
+        """Whether `beside_reference` gives times."""
+        return False
 
     def _checked(self, outcome: Outcome) -> Outcome:
         answered.set(True)

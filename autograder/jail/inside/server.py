@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder.jail import protocol
 from autograder.measure import calls
+from autograder.measure.work import leave_uncounted
 
 _setrlimit = resource.setrlimit
 
@@ -87,8 +88,16 @@ class SandboxServer:
         if not callable(function):
             return {"absent": True}
         args, kwargs, upstream = protocol.decode(call["given"], tensors, self._handles.__getitem__)
-        outcome = calls.perform(function, calls.Mode(call["mode"]), args, kwargs, upstream, forbidden, used)
-        reply = {"value": protocol.encode([outcome.value, list(outcome.arguments)], out, self._keep)}
+        mode = calls.Mode(call["mode"])
+
+        def pack(value: Any) -> Any:
+            return protocol.encode([value, []], out, self._keep)
+
+        outcome = calls.perform(function, mode, args, kwargs, upstream, forbidden, used, pack)
+        if mode is calls.Mode.WORK:
+            reply = {"value": outcome.value}
+        else:
+            reply = {"value": protocol.encode([outcome.value, list(outcome.arguments)], out, self._keep)}
         if outcome.work is not None:
             reply["work"] = {
                 "opcodes": outcome.work.opcodes, "operators": outcome.operators, "intact": outcome.work.intact
@@ -114,3 +123,7 @@ class SandboxServer:
         taken = self._received[:count]
         del self._received[:count]
         return taken
+
+
+# What packs an answer is no work of the student's.
+leave_uncounted(*protocol.PACKING, SandboxServer._call, SandboxServer._keep)

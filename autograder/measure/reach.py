@@ -1,0 +1,71 @@
+"""Which lines of a notebook have a part in one function: its own, and those of all that they name."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Sequence
+
+from autograder.measure.source_names import python_of
+
+_Part = tuple[int, int, int, frozenset[str]]  # cell, first and last line, the names that it reads
+
+
+def reached_lines(sources: Sequence[str], name: str) -> set[tuple[int, int]] | None:
+    """The (cell, line) pairs of the statements that the function ``name`` is made of, and that these name in turn.
+
+    A statement at the top of a cell is reached when it defines, or otherwise mentions as one that it changes, a name
+    that a reached one reads. None where no readable cell defines ``name``: then every line may have a part in it.
+    """
+    parts: dict[str, list[_Part]] = defaultdict(list)
+    for index, source in enumerate(sources):
+        for node in _statements(source):
+            reads = frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+            part = (index, first, node.end_lineno or node.lineno, reads)
+            for bound in _changes(node):
+                parts[bound].append(part)
+    if name not in parts:
+        return None
+    pending, seen, lines = [name], set(), set()
+    while pending:
+        if (wanted := pending.pop()) in seen:
+            continue
+        seen.add(wanted)
+        for index, first, last, reads in parts[wanted]:
+            lines |= {(index, line) for line in range(first, last + 1)}
+            pending += reads - seen
+    return lines
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    for text in (source, python_of(source)):
+        try:
+            return ast.parse(text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return []
+
+
+def _changes(node: ast.stmt) -> set[str]:
+    """The names that a statement binds, or whose objects it may change: ``tools["c"] = f``, ``tools.append(f)``."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        inside = {name for each in ast.walk(node) if isinstance(each, ast.Global) for name in each.names}
+        return {node.name} | inside
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    names: set[str] = set()
+    for each in ast.walk(node):
+        match each:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                names.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+            case (
+                ast.Attribute(value=ast.Name(id=name), ctx=ast.Store())
+                | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store())
+            ):
+                names.add(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if isinstance(node, ast.Expr):
+                names.add(name)
+    return names
