@@ -12,6 +12,7 @@ from rich.table import Table
 from autograder.cli.common import Commands, executor, positive, root_of, say
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.errors import AssignmentError
+from autograder.course.report import Report
 from autograder.course.submission import list_submissions, read_submission, unnamed_submissions
 from autograder.course.text import printable
 from autograder.course.verdict import Verdict
@@ -19,6 +20,8 @@ from autograder.grading.executor import Executor
 from autograder.grading.grader import Graded, Grader
 from autograder.nbgrader.recorder_process import RecorderProcess
 from autograder.pages.theme import TERMINAL
+
+MOST_NAMES = 12  # that a line of a summary lists
 
 
 def add_to(commands: Commands) -> None:
@@ -143,8 +146,24 @@ def _summary(assignment: Assignment, graded: list[Graded]) -> None:
             why = f": {escape(printable(one.why))} changed" if one.why else ""
             who = escape(printable(report.student))
             say.print(f"moved: {who} from {was} to {report.score:g} ({report.verdict}){why}", soft_wrap=True)
+    _unusual(assignment, graded)
     cached = sum(one.cached for one in graded)
     say.print(f"{len(graded)} submissions, {len(graded) - cached} graded now, {cached} from the store")
+
+
+def _unusual(assignment: Assignment, graded: list[Graded]) -> None:
+    """Say whose code the instructor may want to look at."""
+    names = [escape(printable(one.report.student)) for one in graded if one.report.review]
+    if names:
+        who = ", ".join(names[:MOST_NAMES]) + (
+            f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        )
+        what = "1 submission has" if len(names) == 1 else f"{len(names)} submissions have"
+        say.print(
+            f"{what} code that is not plain, so that its rules are not measured with certainty: {who}; "
+            f"formgrader shows the lines, and so does `autograder replay STUDENT {assignment.name}`",
+            soft_wrap=True,
+        )
 
 
 def _replay(args: argparse.Namespace) -> int:
@@ -159,6 +178,8 @@ def _replay(args: argparse.Namespace) -> int:
     if args.json:
         print(again.model_dump_json())
     name = escape(printable(args.student))
+    if again.verdict is not Verdict.FAULT:
+        _promise(again)
     if again.verdict is Verdict.FAULT:
         say.print(f"{name} could not be graded again: {escape('; '.join(again.remarks))}", soft_wrap=True)
         return 1
@@ -176,3 +197,19 @@ def _replay(args: argparse.Namespace) -> int:
             if before.verdict is not after.verdict:
                 say.print(f"  {now.name}: {after.name}: was {before.verdict}, is {after.verdict}", soft_wrap=True)
     return 1
+
+
+def _promise(report: Report) -> None:
+    """Say what the grade of one submission rests on."""
+    say.print("values: compared outside of the sandbox, so that only right ones earn points")
+    if not report.review:
+        say.print("rules: all of its code is plain, so that loops and forbidden operators were counted with certainty")
+        return
+    say.print(
+        "rules: not all of its code is plain, so that it could have changed the counts; its time was compared with the "
+        "author's solution. Look at:",
+        soft_wrap=True,
+    )
+    for line in report.review:
+        text = escape(printable(line.text))
+        say.print(f"  cell {line.cell}, line {line.line}, {escape(printable(line.why))}: {text}", soft_wrap=True)

@@ -56,9 +56,12 @@ class Session:
         """A sandbox of its own with the author's solution, to compare times with. Raises `SupervisorError`."""
         if self._reference is None:
             sandbox = self._beside.enter_context(self._supervisor.sandbox(self._limits, self._forbidden))
-            solution = [Cell("code", source) for source in reference_sources(self._assignment).values()]
-            for cell in [*setup_cells(self._assignment), *solution]:
-                sandbox.run(cell.source)
+            solution = reference_sources(self._assignment)
+            for source in [
+                *(cell.source for cell in setup_cells(self._assignment)),
+                *(solution[name] for name in self._assignment.exercises),
+            ]:
+                sandbox.run(source)
             self._reference = sandbox
         return self._reference
 

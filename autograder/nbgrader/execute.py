@@ -11,10 +11,11 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.course.assignment import find_root, load_assignment
 from autograder.course.report import Report
-from autograder.course.submission import read_submission
+from autograder.course.submission import Cell, read_submission
 from autograder.course.verdict import Verdict
 from autograder.grading.grader import Grader
 from autograder.nbgrader import feedback_page
+from autograder.nbgrader.exporter import own_cell
 
 _at_hand: dict[str, Report] = {}
 
@@ -55,6 +56,8 @@ class JailedExecute(NbGraderPreprocessor):
             raise RuntimeError(f"{report.student} was not graded: {'; '.join(report.remarks)}")
         titles = {exercise: about.title for exercise, about in _assignment(root, name).exercises.items()}
         write_outputs(nb, report, titles)
+        if report.review:
+            nb.cells.insert(0, own_cell(Cell("markdown", feedback_page.review_html(report.review)), "review", nb))
         return nb, resources
 
 

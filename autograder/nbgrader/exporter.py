@@ -37,7 +37,7 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
     notebook = copy.deepcopy(assignment.released_notebook)
     if submission.problem:
         text = f"**This submission could not be graded.** {submission.problem}"
-        notebook.cells.insert(0, _own(Cell("markdown", _quoted(text)), "problem", notebook))
+        notebook.cells.insert(0, own_cell(Cell("markdown", _quoted(text)), "problem", notebook))
         return notebook
     released = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
     taken = _answers(released, submission)
@@ -53,7 +53,7 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
             and not any(cell is mine for mine in taken.values())
         ):
             # Named by its place, so that the same submission makes the same notebook.
-            after.setdefault(anchor, []).append(_own(cell, f"submitted-{number}", notebook))
+            after.setdefault(anchor, []).append(own_cell(cell, f"submitted-{number}", notebook))
     cells = after.get("", [])
     for cell in notebook.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
@@ -80,7 +80,8 @@ def _answers(released: dict[str, nbformat.NotebookNode], submission: Submission)
     return taken
 
 
-def _own(cell: Cell, name: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def own_cell(cell: Cell, name: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A cell that the release does not have, for ``notebook``."""
     make = nbformat.v4.new_code_cell if cell.kind == "code" else nbformat.v4.new_markdown_cell
     made = make(cell.source, id=name)
     if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):

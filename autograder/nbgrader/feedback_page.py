@@ -3,11 +3,12 @@
 Both are complete in themselves: no script, no request, nothing of a hidden test but the sentence that it says.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autograder.course.manifest import Manifest
-from autograder.course.report import ExerciseResult, Report, TestResult
+from autograder.course.report import ExerciseResult, Report, TestResult, UnusualLine
 from autograder.course.text import amount, plain, readable, sentence
 from autograder.course.verdict import Verdict
 from autograder.pages.templates import render
@@ -78,6 +79,11 @@ def page(report: Report, manifest: Manifest, graded_at: datetime, late: str | No
 def summary_html(result: ExerciseResult, title: str) -> str:
     """One exercise as a small HTML fragment that looks the same in formgrader, nbgrader's feedback and JupyterLab."""
     return render("nbgrader/summary.html", exercise=_Exercise(result, title))
+
+
+def review_html(lines: Sequence[UnusualLine]) -> str:
+    """The lines of a submission that are not plain code as an HTML fragment, for a markdown cell of its notebook."""
+    return render("nbgrader/review.html", lines=lines)
 
 
 def summary_text(result: ExerciseResult, title: str) -> str:

@@ -32,7 +32,7 @@ def loop_free(
     make: Callable[[int], tuple[Any, ...]],
     expected: Callable[..., Any],
     sizes: Sequence[int] = (6, 9, 13),
-    clocked: Callable[[], tuple[Any, ...]] | None = None,
+    clocked: Sequence[Callable[[], tuple[Any, ...]]] = (),
     **kwargs: Any,
 ) -> None:
     """Check that the work of ``function(*make(n))`` does not grow with ``n``. Raises `Loops` with the counts.
@@ -41,9 +41,10 @@ def loop_free(
     What the greatest call gives has to be right where a call at the least size that is not measured is right, as in
     `assert_right_when_large`, or a function could loop wherever it is not measured and give anything where it is.
 
-    ``clocked`` makes arguments for which a loop takes at least twenty times as long as the author's solution. Where the
-    student's code is not plain, so that it could have changed its counts, its time is compared with that solution's, by
-    the processor's clock outside. Raises `Slow` with how many times as long it took.
+    Each of ``clocked`` makes arguments for which a loop takes at least twenty times as long as the author's solution:
+    long along one axis, and short along the others. Where the student's code is not plain, so that it could have
+    changed its counts, its time is compared with that solution's, by the processor's clock outside. Raises `Slow` with
+    how many times as long it took.
     """
     sizes = sorted(sizes)
     small, large = make(sizes[0]), make(sizes[-1])
@@ -73,8 +74,9 @@ def loop_free(
         small = make(sizes[0])
         right = expected(*copies(small), **kwargs)
         _require_right_when_large(_mismatches(function(*small, **kwargs), right), wrong_when_large)
-    elif clocked is not None and function.is_clocked:
-        _require_fast(function, clocked, expected, kwargs)
+    elif function.is_clocked:
+        for arguments in clocked:
+            _require_fast(function, arguments, expected, kwargs)
 
 
 TIMES_REFERENCE = 10  # as long as the author's solution a right one without a loop may take
