@@ -82,9 +82,7 @@ def _grade(course: OurCourse, student: str, supervisor: Supervisor) -> Report:
     grader = Grader(course.assignment)
     folder = course.root / "submitted" / student / course.assignment.name
     submission = read_submission(folder, student, course.assignment.name)
-    return grade.grade_submission(
-        course.assignment, submission, supervisor, grader.seed(student), grader.key(submission)
-    )
+    return grade.grade_submission(course.assignment, submission, supervisor, grader.seed, grader.key(submission))
 
 
 def _record_clocked(course: OurCourse, reports: list[Report], clock: Clock) -> None:

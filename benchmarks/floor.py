@@ -66,7 +66,7 @@ def _grade(root: Path, name: str, student: str) -> Points:
 
 def grade(assignment: Assignment, student: str) -> Points:
     """The points of one submission, graded in this process."""
-    seed = keys.submission_seed(keys.course_secret(assignment.root), assignment.name, student)
+    seed = keys.assignment_seed(keys.course_secret(assignment.root), assignment.name)
     submission = read_submission(assignment.root / "submitted" / student / assignment.name, student, assignment.name)
     namespace: dict[str, object] = {"__name__": "__main__"}
     points = {}

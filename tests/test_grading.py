@@ -5,12 +5,14 @@ import re
 
 import pytest
 
+from autograder.course.assignment import load_assignment
 from autograder.course.errors import GradingError
 from autograder.course.report import Report
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
 from autograder.grading import keys
 from autograder.grading.grade import grade_submission
+from autograder.grading.grader import Grader
 from autograder.grading.session import DEATHS_PER_EXERCISE, cells_to_run
 from tests.conftest import A1, ROOT
 
@@ -153,14 +155,22 @@ def test_seeds_are_the_courses_secret(tmp_path):
     secret = keys.course_secret(tmp_path)
     assert keys.course_secret(tmp_path) == secret and len(secret) == 32
     assert (tmp_path / ".autograder" / "secret").stat().st_mode & 0o777 == 0o600
-    ada, bob = (keys.submission_seed(secret, A1, name) for name in ("ada", "bob"))
-    assert ada != bob and 0 <= ada < 2**63
-    assert keys.submission_seed(b"another", A1, "ada") != ada
+    first, second = (keys.assignment_seed(secret, name) for name in ("a1", "a2"))
+    assert first != second and 0 <= first < 2**63
+    assert keys.assignment_seed(b"another", "a1") != first
+
+
+def test_the_same_code_gets_the_same_grade_whoever_hands_it_in(make_course, submit):
+    grader = Grader(load_assignment(make_course(), A1))
+    wrong = (ROOT / "solutions" / A1 / "variants/wrong/conv_one_stride.py").read_text()
+    ada, bob = (submit(wrong, student=name) for name in ("ada", "bob"))
+    assert grader.key(ada) != grader.key(bob)
+    first, second = (grader.regrade(one).timeless() for one in (ada, bob))
+    assert first["student"] != second["student"] and first["score"] > 0
+    assert {**first, "student": "", "key": ""} == {**second, "student": "", "key": ""}
 
 
 def test_a_key_changes_with_all_that_decides_a_grade(a1, submit, make_course, tmp_path):
-    from autograder.course.assignment import load_assignment
-
     one, two = submit("x = 1"), submit("x = 2")
     decided = keys.digest_of(keys.deciding_parts(a1))
     assert keys.report_key(decided, one, 1) != keys.report_key(decided, two, 1)
@@ -173,8 +183,6 @@ def test_a_key_changes_with_all_that_decides_a_grade(a1, submit, make_course, tm
 
 
 def test_a_broken_suite_is_our_fault_and_not_the_students(make_course, supervisor, submit):
-    from autograder.course.assignment import load_assignment
-
     root = make_course()
     (root / "solutions" / A1 / "hidden" / "test_conv2d.py").write_text("import nothing_of_the_kind\n")
     with pytest.raises(GradingError, match="cannot be imported"):

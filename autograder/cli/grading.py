@@ -34,7 +34,7 @@ def add_to(commands: Commands) -> None:
     grade.add_argument("--no-gradebook", action="store_true", help="only reports: no gradebook, notebooks or feedback")
     grade.add_argument("--json", action="store_true", help="print a JSON report a student, one a line")
     replay = commands.add(
-        "replay", _replay, "grade one submission again from its seed, and say whether the report holds"
+        "replay", _replay, "grade one submission again on the same inputs, and say whether the report holds"
     )
     replay.add_argument("student")
     replay.add_argument("assignment")

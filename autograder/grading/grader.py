@@ -41,23 +41,19 @@ class Graded:
 
 
 class Grader:
-    """Grades submissions of one assignment, through the store."""
+    """Grades submissions of one assignment, through the store. ``seed`` is that of the hidden tests."""
 
     def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
         self.assignment = assignment
         self.store = store or Store(assignment.root)
         _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
-        self._secret = keys.course_secret(assignment.root)
+        self.seed = keys.assignment_seed(keys.course_secret(assignment.root), assignment.name)
         self._parts = keys.deciding_parts(assignment)
         self._decided = keys.digest_of(self._parts)
 
-    def seed(self, student: str) -> int:
-        """The seed of one student's hidden tests."""
-        return keys.submission_seed(self._secret, self.assignment.name, student)
-
     def key(self, submission: Submission) -> str:
         """What the report of ``submission`` is stored under."""
-        return keys.report_key(self._decided, submission, self.seed(submission.student))
+        return keys.report_key(self._decided, submission, self.seed)
 
     def grade_one(self, submission: Submission) -> Report:
         """The report of one submission, graded in this process if need be."""
@@ -70,7 +66,7 @@ class Grader:
 
     def regrade(self, submission: Submission) -> Report:
         """The report of one submission, graded now whatever the store holds, and not stored."""
-        return grade_here(self.assignment, Task(submission, self.seed(submission.student), self.key(submission)))
+        return grade_here(self.assignment, Task(submission, self.seed, self.key(submission)))
 
     def grade_class(
         self,
@@ -101,7 +97,7 @@ class Grader:
                 if (report := self.store.get(key)) is not None:
                     finish(submission, report, cached=True)
                 else:
-                    yield Task(submission, self.seed(student), key)
+                    yield Task(submission, self.seed, key)
 
         def finish_task(task: Task, report: Report) -> None:
             finish(task.submission, report, cached=False)

@@ -47,9 +47,11 @@ def course_secret(root: Path) -> bytes:
     return path.read_bytes()
 
 
-def submission_seed(secret: bytes, assignment: str, student: str) -> int:
-    """The seed of one student's hidden tests: the same at every grading, another for everybody, unforeseeable."""
-    digest = hmac.digest(secret, f"{assignment}\0{student}".encode("utf-8", "surrogateescape"), "sha256")
+def assignment_seed(secret: bytes, assignment: str) -> int:
+    """The seed of an assignment's hidden tests: unforeseeable, and one for the class, or a score would depend on whose
+    submission it is.
+    """
+    digest = hmac.digest(secret, assignment.encode(), "sha256")
     return int.from_bytes(digest[:8], "big") >> 1
 
 
