@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from autograder.measure import work
 from autograder.measure.operators import used_operators
-from autograder.suite.errors import Loops, Mismatch
+from autograder.suite.errors import Loops, Mismatch, StudentError
 from autograder.suite.loops import assert_right_when_large, loop_free
-from autograder.suite.student import LocalFunction
+from autograder.suite.student import LocalFunction, LocalStudent, StudentFunction
 
 SIZES = (6, 9, 13)
 
@@ -306,9 +306,56 @@ def test_each_part_of_a_result_has_to_be_right_when_large():
         return x.sum(-1) * (len(x) < 5), x.sum(-2)
 
     small, large = (torch.rand(3, 4),), (torch.rand(6, 4),)
-    assert_right_when_large(LocalFunction("f", lambda x: (x.sum(-1), x.sum(-2))), split, small, large)
+    assert_right_when_large(LocalFunction("f", lambda x: (x.sum(-1), x.sum(-2))), split, [small], [large])
     with pytest.raises(Mismatch):
-        assert_right_when_large(LocalFunction("f", fails_when_large), split, small, large)
+        assert_right_when_large(LocalFunction("f", fails_when_large), split, [small], [large])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda x: x.sum(-1) + 1, lambda x: x.sum((-1, -2))],
+    ids=["other values", "another shape"],
+)
+def test_only_what_is_right_in_every_place_when_small_has_to_be_right_when_large(wrong):
+    def right_in_most_places_when_small(x):
+        return torch.cat([total(x)[:, :, :-1], total(x)[:, :, -1:] + 1], -1) if len(x[0, 0]) < 13 else wrong(x)
+
+    for function in (wrong, right_in_most_places_when_small):
+        assert_right_when_large(LocalFunction("f", function), total, [image(6)], [image(13)])
+
+
+def test_being_right_for_one_of_the_small_inputs_is_enough_to_have_to_be_right_when_large():
+    sabotaged = LocalFunction("f", lambda x: total(x) * (len(x[0, 0]) == 6))
+    with pytest.raises(Mismatch):
+        assert_right_when_large(sabotaged, total, [image(5), image(6)], [image(13)])
+    assert_right_when_large(sabotaged, total, [image(5)], [image(13)])
+
+
+def test_an_error_breaks_the_gate_where_the_function_is_right_for_smaller_inputs():
+    def cheat(x):
+        return total(x) if len(x[0, 0]) < 13 else 1 / 0
+
+    for make in (image, lambda n: image(n + 7)):
+        with pytest.raises(StudentError, match="division by zero") as found:
+            loop_free(LocalFunction("f", cheat), make, total)
+        assert found.value.breaks_gate == (make is image)
+    with pytest.raises(StudentError, match="division by zero"):
+        assert_right_when_large(LocalFunction("f", cheat), total, [image(6)], [image(13)])
+    with pytest.raises(StudentError, match="no function") as found:
+        loop_free(LocalStudent({}).f, image, total)
+    assert found.value.breaks_gate
+
+
+def test_a_process_that_ends_where_its_work_is_measured_is_not_let_pass():
+    class Dies(StudentFunction):
+        def perform(self, *_):
+            raise StudentError("", "its process ended")
+
+    with pytest.raises(StudentError, match="its process ended") as found:
+        loop_free(Dies("f"), image, total)
+    assert found.value.breaks_gate
+    with pytest.raises(StudentError, match="its process ended"):
+        assert_right_when_large(Dies("f"), total, [image(5)], [image(13)])
 
 
 def test_what_a_call_should_give_is_worked_out_from_inputs_that_the_call_did_not_change():

@@ -69,7 +69,12 @@ class Forbidden(Failure):
 
 
 class StudentError(Exception):
-    """What went wrong inside the student's code. Also an instance of the built-in error that was raised there."""
+    """What went wrong inside the student's code. Also an instance of the built-in error that was raised there.
+
+    ``breaks_gate`` says whether a gate that ends in it is failed; the tests of values charge for it in any case.
+    """
+
+    breaks_gate = True
 
     def __init__(self, kind: str, message: str, where: str = "", verdict: Verdict = Verdict.ERROR) -> None:
         super().__init__(message)

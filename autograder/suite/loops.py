@@ -1,6 +1,6 @@
 """Says whether a student's function loops over its input, by the work of calls at growing sizes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -39,7 +39,9 @@ def loop_free(
 
     It is measured at the greatest and the least of ``sizes``, and where it is more at the former, at those between.
     What the greatest call gives has to be right where a call at the least size that is not measured is right, as in
-    `assert_right_when_large`, or a function could loop wherever it is not measured and give anything where it is.
+    `assert_right_when_large`, or a function could loop wherever it is not measured and give anything where it is. What
+    is wrong at the least size already is left to the tests that are about that; an error that is raised there as well
+    is raised here, and breaks no gate.
 
     Each of ``clocked`` makes arguments for which a loop takes at least twenty times as long as the author's solution:
     long along one axis, and short along the others. Where the student's code is not plain, so that it could have
@@ -49,31 +51,34 @@ def loop_free(
     sizes = sorted(sizes)
     small, large = make(sizes[0]), make(sizes[-1])
     kept = copies(large)
-    # An early call may import, compile or fill caches, which is no loop but looks like one. It is the greatest here, so
-    # that all that this can do is to have the function measured again.
-    greatest = function.measured(*large, **kwargs)
-    least = function.measured(*small, **kwargs)
-    works = [least.work, greatest.work]
-    if all(done.intact for done in works) and not grows(works):
-        sizes = [sizes[0], sizes[-1]]
-    else:
-        # Inputs that the function has not seen, so that it cannot have kept the answer.
-        between = [function.measured(*make(n), **kwargs).work for n in sizes[1:-1]]
-        works = [least.work, *between, greatest.work]
-        if not all(done.intact for done in works) or not between or not grows([least.work, *between]):
-            works = [function.measured(*make(n), **kwargs).work for n in sizes]
+    try:
+        # An early call may import, compile or fill caches, which is no loop but looks like one. It is the greatest
+        # here, so that all that this can do is to have the function measured again.
+        greatest = function.measured(*large, **kwargs)
+        least = function.measured(*small, **kwargs)
+        works = [least.work, greatest.work]
+        if all(done.intact for done in works) and not grows(works):
+            sizes = [sizes[0], sizes[-1]]
+        else:
+            # Inputs that the function has not seen, so that it cannot have kept the answer.
+            between = [function.measured(*make(n), **kwargs).work for n in sizes[1:-1]]
+            works = [least.work, *between, greatest.work]
+            if not all(done.intact for done in works) or not between or not grows([least.work, *between]):
+                works = [function.measured(*make(n), **kwargs).work for n in sizes]
+    except StudentError as error:
+        if _raised_by_code(error):
+            error.breaks_gate = any(_right_parts(function, expected, make(sizes[0]), kwargs))
+        raise
     if (noted := measured.get()) is not None:
         noted.append(Measurement(tuple(sizes), tuple(works)))
     if not all(done.intact for done in works):
         raise StudentError("Tampered", "the call switched the counting of its work off", verdict=Verdict.TAMPERED)
     if grows(works):
         raise Loops(sizes, works)
-    wrong_when_large = list(_mismatches(greatest.value, expected(*kept, **kwargs)))
-    if any(wrong_when_large):
-        # Not what it gave when it was measured: it may know that it is, and give nothing right then.
-        small = make(sizes[0])
-        right = expected(*copies(small), **kwargs)
-        _require_right_when_large(_mismatches(function(*small, **kwargs), right), wrong_when_large)
+    found = list(_mismatches(greatest.value, expected(*kept, **kwargs)))
+    # Not what it gave when it was measured: it may know that it is, and give nothing right then.
+    if any(found):
+        _require_right_when_large(_right_parts(function, expected, make(sizes[0]), kwargs), found)
     elif function.is_clocked:
         for arguments in clocked:
             _require_fast(function, arguments, expected, kwargs)
@@ -87,62 +92,97 @@ def _require_fast(
     function: StudentFunction,
     make: Callable[[], tuple[Any, ...]],
     expected: Callable[..., Any],
-    kwargs: dict[str, Any],
+    kwargs: Mapping[str, Any],
 ) -> None:
     taken, reference = [], []
     for _ in range(_CLOCKED_CALLS):
         args = make()  # anew, so that no answer can have been kept
         right = expected(*copies(args), **kwargs)
         timed = function.beside_reference(*args, **kwargs)
-        _require_right_when_large([None] * _parts(right), _mismatches(timed.value, right))
+        found = list(_mismatches(timed.value, right))
+        _require_right_when_large([True for _ in found], found)
         taken.append(timed.seconds)
         reference.append(timed.reference)
     if (times := min(taken) / min(reference)) > TIMES_REFERENCE:
         raise Slow(times)
 
 
-def _parts(value: Any) -> int:
-    return len(value) if isinstance(value, list | tuple) else 1
-
-
 def assert_right_when_large(
-    function: StudentFunction, expected: Callable[..., Any], small: tuple[Any, ...], *large: tuple[Any, ...]
+    function: StudentFunction,
+    expected: Callable[..., Any],
+    small: Sequence[tuple[Any, ...]],
+    large: Sequence[tuple[Any, ...]],
 ) -> None:
-    """Check that what a call with the arguments ``small`` has right each of the ``large`` has right as well.
+    """Check that a function that is right for the arguments of a ``small`` call is right for all ``large`` ones.
 
-    Right is what ``expected`` gives, for each part of a list or tuple by itself: half of its entries, to a thousandth
-    of the largest. So a function that is wrong for another reason than the size of its inputs is left to other tests.
-    Raises `Mismatch`.
+    Right is what ``expected`` gives, for each part of a list or tuple by itself. A part is right for small arguments
+    where all its entries are, in one of the calls, and wrong for large ones where more than half of them are. So a
+    function that is wrong for another reason than the size of its inputs is left to the tests that are about that.
+    Raises `Mismatch`, or what the student's code raises for large arguments alone.
     """
-    before = None
-    for call in (small, *large):
+    parts: list[bool] = []
+    for call in small:
+        right = _right_parts(function, expected, call, {})
+        parts = [a or b for a, b in zip(parts or right, right, strict=True)]
+        if all(parts):
+            break
+    if not any(parts):
+        return
+    for call in large:
         right = expected(*copies(call))
-        found = list(_mismatches(function(*call), right))
-        _require_right_when_large(before or found, found)
-        before = before or found
+        _require_right_when_large(parts, list(_mismatches(function(*call), right)))
 
 
-def _require_right_when_large(small: Iterable[Mismatch | None], large: Iterable[Mismatch | None]) -> None:
-    for before, now in zip(small, large, strict=True):
-        if before is None and now is not None:
-            now.detail = f"what it gives is right for a small input and wrong for a large one: {now.detail}"
-            raise now
+def _require_right_when_large(small: Sequence[bool], large: Sequence[Mismatch | None]) -> None:
+    for right, mismatch in zip(small, large, strict=True):
+        if right and mismatch is not None:
+            mismatch.detail = f"what it gives is right for a small input and wrong for a large one: {mismatch.detail}"
+            raise mismatch
+
+
+def _right_parts(
+    function: StudentFunction, expected: Callable[..., Any], call: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> list[bool]:
+    """Of each part of what a call gives, whether it is right in all entries; none is where the code raises an error."""
+    wanted = expected(*copies(call), **kwargs)
+    try:
+        got = function(*call, **kwargs)
+    except StudentError as error:
+        if not _raised_by_code(error):
+            raise
+        return [False for _ in _parts(None, wanted)]
+    return [_difference(given, right) is None for given, right in _parts(got, wanted)]
+
+
+def _raised_by_code(error: StudentError) -> bool:
+    """Whether a call ended in an error of the code, and not because it is missing or its process had to be ended."""
+    return error.verdict is Verdict.ERROR and bool(error.kind)
+
+
+def _parts(got: Any, wanted: Any) -> Iterator[tuple[Any, Any]]:
+    """The parts of a list or tuple beside those that they should be; any other value is one part."""
+    if not isinstance(wanted, list | tuple):
+        yield got, wanted
+        return
+    fitting = isinstance(got, list | tuple) and len(got) == len(wanted)
+    yield from zip(got if fitting else [got] * len(wanted), wanted, strict=True)
+
+
+def _difference(got: Any, wanted: Any, **tolerance: float) -> Mismatch | None:
+    try:
+        assert_close(got, wanted, **tolerance)
+    except Mismatch as mismatch:
+        return mismatch
+    return None
 
 
 def _mismatches(got: Any, right: Any) -> Iterator[Mismatch | None]:
     """How each part of ``got`` differs from that of ``right``; None where it does not in half of its entries."""
-    several = isinstance(right, list | tuple)
-    fitting = not several or (isinstance(got, list | tuple) and len(got) == len(right))
-    for i, wanted in enumerate(right if several else [right]):
-        try:
-            # How exact it is the tests of values tell: a sum of a thousand terms is not as exact as one of ten.
-            tolerance = 1e-3 * _largest(wanted)
-            assert_close(got[i] if several and fitting else got, wanted, rtol=1e-3, atol=tolerance)
-        except Mismatch as mismatch:
-            few = mismatch.differ is not None and mismatch.differ.double().mean() <= 0.5
-            yield None if few else mismatch
-        else:
-            yield None
+    for given, wanted in _parts(got, right):
+        # How exact it is the tests of values tell: a sum of a thousand terms is not as exact as one of ten.
+        mismatch = _difference(given, wanted, rtol=1e-3, atol=1e-3 * _largest(wanted))
+        few = mismatch is not None and mismatch.differ is not None and mismatch.differ.double().mean() <= 0.5
+        yield None if few else mismatch
 
 
 def _largest(value: Any) -> float:

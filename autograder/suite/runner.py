@@ -203,7 +203,7 @@ class _Plugin:
                 name=item.name,
                 verdict=verdict,
                 points=about.points,
-                gate=about.gate,
+                gate=about.gate and getattr(error, "breaks_gate", True),
                 message=about.message,
                 detail=detail,
                 duration=round(duration, 4),

@@ -11,7 +11,6 @@ from autograder.suite import (
     integers,
     loop_free,
     normal,
-    one_of,
     scattered,
 )
 
@@ -173,10 +172,10 @@ def test_refuses_what_does_not_fit(student, rng):
 @pytest.mark.gate
 def test_large_inputs(student, rng):
     "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
-    make = lambda images, weights: (normal(rng, *images), normal(rng, *weights))  # noqa: E731
-    small = (((2, 5, 6, 7), (3, 5, 3, 2)), ((2, 2, 5, 7), (3, 2, 2, 2)), ((1, 2, 8, 8), (2, 2, 4, 4)))
+    small = (((2, 5, 6, 7), (3, 5, 3, 2)), ((2, 3, 7, 8), (4, 3, 3, 2)))
     large = (((7, 3, 7, 6), (4, 3, 3, 2)), ((2, 7, 7, 6), (8, 7, 3, 2)), ((2, 2, 24, 27), (3, 2, 5, 6)))
-    assert_right_when_large(student.conv2d, expected, make(*one_of(rng, small)), *(make(*each) for each in large))
+    calls = [[tuple(normal(rng, *shape) for shape in shapes) for shapes in each] for each in (small, large)]
+    assert_right_when_large(student.conv2d, expected, *calls)
 
 
 @pytest.mark.gate

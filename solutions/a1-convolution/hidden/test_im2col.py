@@ -12,7 +12,6 @@ from autograder.suite import (
     integers,
     loop_free,
     normal,
-    one_of,
     scattered,
 )
 
@@ -151,9 +150,9 @@ def test_refuses_windows_that_do_not_fit(student, rng):
 @pytest.mark.gate
 def test_large_inputs(student, rng):
     "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
-    small = (((1, 1, 7, 8), (2, 2)), ((2, 3, 8, 9), (4, 2)), ((2, 3, 8, 9), (1, 5)))
+    small = (((2, 3, 8, 9), (4, 2)),)
     large = (((9, 8, 12, 11), (3, 2)), ((2, 2, 20, 21), (6, 7)))
-    calls = ((normal(rng, *shape), kernel) for shape, kernel in (one_of(rng, small), *large))
+    calls = [[(normal(rng, *shape), kernel) for shape, kernel in each] for each in (small, large)]
     assert_right_when_large(student.im2col, definition, *calls)
 
 
