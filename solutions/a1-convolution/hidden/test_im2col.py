@@ -160,11 +160,15 @@ def test_large_inputs(student, rng):
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
     make = lambda n: (normal(rng, n, n - 1, n + 3, n + 2), (3, 2), (2, 2))  # noqa: E731
-    loop_free(student.im2col, make, definition, sizes=(3, 6, 9))
+    long = [(4000, 1, 3, 3), (1, 4000, 3, 3), (1, 1, 4000, 3), (1, 1, 3, 4000)]
+    clocked = [lambda shape=shape: (normal(rng, *shape), (2, 2), (1, 1)) for shape in long]
+    loop_free(student.im2col, make, definition, (3, 6, 9), clocked)
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_kernel(student, rng):
     "The work should not grow with the kernel: one view holds all its places, there is nothing to visit."
     make = lambda n: (normal(rng, 2, 2, 20, 21), (n, n + 1), (1, 1), (2, 2))  # noqa: E731
-    loop_free(student.im2col, make, definition, sizes=(2, 4, 6))
+    long = [((4001, 3), (4000, 2)), ((3, 4001), (2, 4000))]
+    clocked = [lambda image=image, window=window: (normal(rng, 1, 1, *image), window, (1, 1)) for image, window in long]
+    loop_free(student.im2col, make, definition, (2, 4, 6), clocked)

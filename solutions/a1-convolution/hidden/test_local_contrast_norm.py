@@ -177,11 +177,14 @@ def test_large_inputs(student, rng):
 @pytest.mark.gate
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
-    loop_free(student.local_contrast_norm, lambda n: (normal(rng, n, n + 1, 9, 8),), definition, (2, 4, 7))
+    long = [(4000, 1, 3, 2), (1, 4000, 3, 2), (1, 1, 800, 3), (1, 1, 3, 800)]
+    clocked = [lambda shape=shape: (normal(rng, *shape), 3) for shape in long]
+    loop_free(student.local_contrast_norm, lambda n: (normal(rng, n, n + 1, 9, 8),), definition, (2, 4, 7), clocked)
     loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, n, n + 3), 5), definition, (9, 14, 24))
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_window(student, rng):
     "The work should not grow with the window: adding up shifted images is a loop over its pixels."
-    loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, 16, 15), n), definition, (3, 7, 13))
+    make = lambda n: (normal(rng, 2, 2, 16, 15), n)  # noqa: E731
+    loop_free(student.local_contrast_norm, make, definition, (3, 7, 13), [lambda: (normal(rng, 1, 1, 4, 4), 81)])

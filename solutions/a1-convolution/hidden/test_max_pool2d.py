@@ -177,11 +177,16 @@ def test_large_inputs(student, rng):
 @pytest.mark.gate
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
-    loop_free(student.max_pool2d, lambda n: (normal(rng, n, n + 1, 7, 6), 3, 2, 1), expected, (2, 4, 7))
+    long = [(4000, 1, 3, 2), (1, 4000, 3, 2), (1, 1, 4000, 3), (1, 1, 3, 4000)]
+    clocked = [lambda shape=shape: (normal(rng, *shape), 2) for shape in long]
+    loop_free(student.max_pool2d, lambda n: (normal(rng, n, n + 1, 7, 6), 3, 2, 1), expected, (2, 4, 7), clocked)
     loop_free(student.max_pool2d, lambda n: (normal(rng, 2, 2, n, n + 3), 2), expected, (7, 12, 21))
 
 
 @pytest.mark.gate
 def test_no_loop_over_the_window(student, rng):
     "The work should not grow with the window: comparing shifted images is a loop over its pixels."
-    loop_free(student.max_pool2d, lambda n: (normal(rng, 2, 2, 15, 14), (n, n + 1), 2, 1), expected, (2, 3, 5))
+    make = lambda n: (normal(rng, 2, 2, 15, 14), (n, n + 1), 2, 1)  # noqa: E731
+    long = [((4001, 3), (4000, 2)), ((3, 4001), (2, 4000))]
+    clocked = [lambda image=image, window=window: (normal(rng, 1, 1, *image), window) for image, window in long]
+    loop_free(student.max_pool2d, make, expected, (2, 3, 5), clocked)
