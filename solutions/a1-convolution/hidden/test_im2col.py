@@ -169,6 +169,6 @@ def test_no_loop_over_the_image(student, rng):
 def test_no_loop_over_the_kernel(student, rng):
     "The work should not grow with the kernel: one view holds all its places, there is nothing to visit."
     make = lambda n: (normal(rng, 2, 2, 20, 21), (n, n + 1), (1, 1), (2, 2))  # noqa: E731
-    long = [((4001, 3), (4000, 2)), ((3, 4001), (2, 4000))]
+    long = [((12001, 3), (12000, 2)), ((3, 12001), (2, 12000))]
     clocked = [lambda image=image, window=window: (normal(rng, 1, 1, *image), window, (1, 1)) for image, window in long]
     loop_free(student.im2col, make, definition, (2, 4, 6), clocked)

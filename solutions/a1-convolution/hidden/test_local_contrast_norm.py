@@ -177,7 +177,7 @@ def test_large_inputs(student, rng):
 @pytest.mark.gate
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with images, channels, rows or columns: look for a loop, also a hidden one."
-    long = [(4000, 1, 3, 2), (1, 4000, 3, 2), (1, 1, 800, 3), (1, 1, 3, 800)]
+    long = [(4000, 1, 3, 2), (1, 4000, 3, 2), (1, 1, 500, 3), (1, 1, 3, 500)]
     clocked = [lambda shape=shape: (normal(rng, *shape), 3) for shape in long]
     loop_free(student.local_contrast_norm, lambda n: (normal(rng, n, n + 1, 9, 8),), definition, (2, 4, 7), clocked)
     loop_free(student.local_contrast_norm, lambda n: (normal(rng, 2, 2, n, n + 3), 5), definition, (9, 14, 24))
