@@ -87,7 +87,9 @@ class Attack:
     ``also`` looks further: it returns a sentence for each thing that is not as it should be.
     ``on`` chooses the exercise: ``any``, ``tensor`` (one that returns a tensor) or a name; ``only`` an assignment.
     ``control`` names the naive grader of ``tests/test_redteam.py`` that the same attack fools. ``gap`` says, of an
-    attack that the grader does not stop yet, why; what it gets is shown, and nothing is required of it.
+    attack that the grader does not stop yet, why; what it gets is shown, and nothing is required of it. Where it is
+    ``flagged`` it may also pass, if the report names its code for the instructor: it breaks no rule on values, and what
+    it does is not seen with certainty.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Attack:
     only: str = ""
     control: str = ""
     gap: str = ""
+    flagged: bool = False
 
     def target(self, assignment: Assignment) -> Target | None:
         """What the attack is aimed at in ``assignment``; None when there is nothing of its kind there."""

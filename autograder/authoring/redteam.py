@@ -45,6 +45,7 @@ class AttackOutcome:
     problems: tuple[str, ...] = ()
     seconds: float = 0.0
     gap: str = ""
+    flagged: bool = False
 
     @property
     def held(self) -> bool:
@@ -93,7 +94,9 @@ def run(
             attack, target = students[task.key]
             seconds = report.durations.get("total", 0.0)
             verdicts = {result.name: str(result.verdict) for result in report.exercises}
-            outcomes[attack.id] = _outcome(attack, verdicts, tuple(_problems(attack, target, report)), seconds)
+            problems = tuple(_problems(attack, target, report))
+            flagged = attack.flagged and report.exercise(target.name).verdict is Verdict.PASSED
+            outcomes[attack.id] = _outcome(attack, verdicts, problems, seconds, flagged)
             progress(outcomes[attack.id])
 
         alone: dict[str, Report] = {}
@@ -147,6 +150,7 @@ def _print(assignment: Assignment, outcomes: Sequence[AttackOutcome]) -> None:
     for outcome in outcomes:
         got = ", ".join(dict.fromkeys(outcome.got.values()))
         sign = "[green]held[/green]" if outcome.held else "[red]fell[/red]" if outcome.fell else "[yellow]open[/yellow]"
+        sign = "[green]flagged[/green]" if outcome.held and outcome.flagged else sign
         table.add_row(str(outcome.row), escape(outcome.title), " or ".join(outcome.wanted), escape(got), sign)
     out.print(table)
     for outcome in outcomes:
@@ -155,7 +159,11 @@ def _print(assignment: Assignment, outcomes: Sequence[AttackOutcome]) -> None:
             out.print(f"[red]{escape(outcome.id)}[/red] {escape(problem + known)}", soft_wrap=True)
     held = sum(outcome.held for outcome in outcomes)
     gaps = sum(not outcome.held and not outcome.fell for outcome in outcomes)
-    out.print(f"{held} of {len(outcomes)} held" + (f", {gaps} are known to be open" if gaps else ""))
+    flagged = sum(outcome.held and outcome.flagged for outcome in outcomes)
+    said = f"{held} of {len(outcomes)} held"
+    if flagged:
+        said += f", {flagged} of them with their points and a note to the instructor"
+    out.print(said + (f"; {gaps} are known to be open" if gaps else ""), soft_wrap=True)
 
 
 def _bar(say: Console) -> Progress:
@@ -217,9 +225,11 @@ def _mixed(tasks: list[Task], honest: list[Task]) -> list[Task]:
     return mixed
 
 
-def _outcome(attack: Attack, got: dict[str, str], problems: tuple[str, ...], seconds: float = 0.0) -> AttackOutcome:
+def _outcome(
+    attack: Attack, got: dict[str, str], problems: tuple[str, ...], seconds: float = 0.0, flagged: bool = False
+) -> AttackOutcome:
     return AttackOutcome(
-        attack.id, attack.row, attack.title, attack.wanted, got, problems, round(seconds, 2), attack.gap
+        attack.id, attack.row, attack.title, attack.wanted, got, problems, round(seconds, 2), attack.gap, flagged
     )
 
 
@@ -227,7 +237,10 @@ def _problems(attack: Attack, target: Target, report: Report) -> Iterator[str]:
     for result in report.exercises:
         attacked = result.name == target.name
         wanted = attack.wanted if attacked or attack.beside is None else attack.beside
-        if wanted and str(result.verdict) not in wanted:
+        if attacked and attack.flagged and result.verdict is Verdict.PASSED:
+            if not report.review:
+                yield f"{result.name} passed, and the report names nothing to look at"
+        elif wanted and str(result.verdict) not in wanted:
             yield f"{result.name} got {_told(result)}, not {' or '.join(wanted)}"
         most = _most(attack, result, target) if attacked or attack.beside is None else result.max_score
         if result.score > most + 0.011:

@@ -39,12 +39,12 @@ def grade_submission(
         results = [_nothing(name, assignment, submission.verdict) for name in names]
         return _report(assignment, submission, results, seed, key, (submission.problem, *submission.remarks))
     own = own_cells(assignment, submission)
-    sources = [cell.source for _, cell in own]
+    cells = [cell for _, cell in own]
     review = _review(assignment, own)
     try:
         with Session(supervisor, assignment, submission) as session:
             opened = time.monotonic()
-            results = [_grade_exercise(name, assignment, sources, session, seed, bool(review)) for name in names]
+            results = [_grade_exercise(name, assignment, cells, session, seed, bool(review)) for name in names]
             seconds = {**session.seconds, "suites": time.monotonic() - opened}
             output = session.output
     except SandboxDied as death:
@@ -56,9 +56,10 @@ def grade_submission(
 
 
 def _grade_exercise(
-    name: str, assignment: Assignment, sources: list[str], session: Session, seed: int, clocked: bool
+    name: str, assignment: Assignment, cells: list[Cell], session: Session, seed: int, clocked: bool
 ) -> ExerciseResult:
     exercise = assignment.exercises[name]
+    sources = [cell.source for cell in cells]
     findings = source_rules.inspect_source(sources, exercise.forbidden_names)
     reached = reached_lines(sources, name)
     try:
@@ -69,7 +70,7 @@ def _grade_exercise(
     if broken:
         raise GradingError(f"{assignment.name}: {name}: {broken[0].name}: {broken[0].detail}")
     tests = list(run.results)
-    if broken_rule := _broken_rule(findings, reached):
+    if broken_rule := _broken_rule(findings, reached, _of_others(name, assignment, cells)):
         tests = [_refused(test, broken_rule) if test.verdict is Verdict.PASSED else test for test in tests]
     return ExerciseResult(
         name=name,
@@ -100,20 +101,27 @@ def _review(assignment: Assignment, own: list[tuple[int, Cell]]) -> tuple[Unusua
     )
 
 
-def _broken_rule(findings: list[Finding], reached: set[tuple[int, int]] | None) -> str:
+def _broken_rule(findings: list[Finding], reached: set[tuple[int, int]] | None, others: set[int]) -> str:
     """What the source says that it may not, in words; empty when it keeps the rules.
 
     A student may well compare with a forbidden function beside the solution, so a forbidden name counts where the
-    exercise's function can reach it. To import something is not to use it.
+    exercise's function can reach it. To import something is not to use it. What reaches for the counter counts in all
+    cells but the ``others``, which define other exercises.
     """
     for found in findings:
         if found.text.lstrip().startswith(("import ", "from ")):
             continue
-        if found.kind == "counter":
+        here = reached is None or (found.cell, found.line) in reached
+        if found.kind == "counter" and (here or found.cell not in others):
             return f"it uses {found.name}, which reaches into the measurement of its work: {found.text.strip()}"
-        if found.kind == "call" and (reached is None or (found.cell, found.line) in reached):
+        if found.kind == "call" and here:
             return f"it uses {found.name}, which this exercise asks you to do without: {found.text.strip()}"
     return ""
+
+
+def _of_others(name: str, assignment: Assignment, cells: list[Cell]) -> set[int]:
+    others = [other for other in assignment.exercises if other != name]
+    return {at for at, cell in enumerate(cells) if not cell.defines(name) and any(map(cell.defines, others))}
 
 
 def _refused(test: TestResult, reason: str) -> TestResult:

@@ -243,6 +243,9 @@ class _Reader:
             return
         called = isinstance(parent, ast.Call) and parent.func is node
         for name in sorted(self._names.of(node)):
+            if name == "builtins.object" and not called and isinstance(parent, ast.Call | ast.keyword):
+                yield "makes an array of Python objects, whose sums no counter sees"
+                return
             if name in _CALLED_ONLY and not called:
                 yield f"hands {name.removeprefix('builtins.')} on as a value"
                 return

@@ -36,7 +36,7 @@ def numbers(id: str, title: str, source: str, **more: object) -> Attack:
     """The same, for loops over the entries ``a`` of the first tensor: ``loop(a)``."""
     call = "def $name(*args, **kwargs):\n    loop(args[0])\n    return right(*args, **kwargs)\n"
     more.setdefault("wanted", SEEN)
-    return Attack(f"loop-{id}", 13, title, RIGHT + source + call, on="tensor", gap=IN_C, **more)
+    return Attack(f"loop-{id}", 13, title, RIGHT + source + call, on="tensor", flagged=True, **more)
 
 
 CONV = "import torch, torch.nn.functional as F\n"
@@ -86,8 +86,6 @@ def calls_to_come():
 """
 
 
-ELSEWHERE = "a thread that hardly works is taken for one that only wakes and sleeps again"
-IN_C = "a loop inside of C is neither an opcode nor an operator"
 UNMEASURED = "sizes beyond those that a suite measures are not measured"
 # Reaches for a name in a way that policy.py does not read.
 REACH = """
@@ -110,10 +108,10 @@ def nothing(answer):
 """
 
 
-def unread(id: str, title: str, source: str, gap: str = "", row: int = 16, **more: object) -> Attack:
+def unread(id: str, title: str, source: str, row: int = 16, **more: object) -> Attack:
     """Right answers after a loop that hides from the counter, by means that reading the source does not show."""
     more.setdefault("wanted", (*SEEN, "error"))
-    return Attack(f"unread-{id}", row, title, RIGHT + BUSY + REACH + source + CALLED, gap=gap, **more)
+    return Attack(f"unread-{id}", row, title, RIGHT + BUSY + REACH + source + CALLED, flagged=True, **more)
 
 
 BY_RESOLVING = (
@@ -184,7 +182,7 @@ ATTACKS = [
          "    t.start(); t.join()\n", wanted=(*SEEN, "error")),
     loop("in-an-old-thread", "A thread that was started with the notebook does the looping.",
          BUSY + "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\npool.submit(int).result()\n"
-         "counted = loop\ndef loop(n): pool.submit(counted, n).result()\n", wanted=(*SEEN, "error")),
+         "counted = loop\ndef loop(n): pool.submit(counted, n).result()\n", wanted=(*SEEN, "error"), flagged=True),
     loop("in-a-child", "A forked child does the looping, and its result comes back through a pipe.",
          "import os\ndef loop(n):\n    r, w = os.pipe()\n    if os.fork() == 0:\n        total = 0\n        for i in range(n): total += i\n"
          "        os.write(w, b'%d' % total); os._exit(0)\n    os.read(r, 99); os.wait(); os.close(r); os.close(w)\n", wanted=(*SEEN, "error")),
@@ -374,7 +372,7 @@ ATTACKS = [
     unread("in-a-thread", "A thread loops, where no reader sees it.",
            "def loop(n):\n    t = Thread(target=counted, args=(n * 20,)); t.start(); t.join()\n", row=13),
     unread("in-an-old-thread", "A thread that was started with the notebook loops, where no reader sees it.",
-           "submit = reach(Pool(1), 'sub~mit')\nsubmit(int).result()\ndef loop(n): submit(counted, n).result()\n", ELSEWHERE, row=13),
+           "submit = reach(Pool(1), 'sub~mit')\nsubmit(int).result()\ndef loop(n): submit(counted, n).result()\n", row=13),
     unread("in-a-child", "A forked child loops, where no reader sees it.",
            "def loop(n):\n    if fork() == 0: counted(n); os._exit(0)\n    os.wait()\n", row=13),
     unread("in-a-subprocess", "Another program loops, where no reader sees it.",
