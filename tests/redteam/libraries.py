@@ -10,6 +10,7 @@ from __future__ import annotations
 from autograder.authoring.attacks import Attack
 
 FORBIDDEN = ("forbidden", "tampered")
+UNUSUAL = (*FORBIDDEN, "loops", "error")  # SciPy for each small call takes long enough for the clock
 LAYER = "import numpy as np, torch, torch.nn.functional as F\n$reference\nright = conv2d\n"
 CALLS = "def conv2d(x, w, *args, **kwargs):\n    {}\n    return right(x, w, *args, **kwargs)\n"
 GRADIENT = "import torch\n$reference\nright = conv2d_backward\n"
@@ -62,11 +63,11 @@ ATTACKS = [
     layer("scipy-in-a-partial", "SciPy's function is wrapped by functools.partial in another cell.", "through(w.detach().numpy())",
           before=("import functools, scipy.signal, numpy\nthrough = functools.partial(scipy.signal.correlate, numpy.ones((1, 1, 1, 1)))",)),
     layer("scipy-written", "SciPy is imported by a file that a magic writes.", "correlate(w.detach().numpy(), w.detach().numpy())", "from through import correlate\n",
-          before=("%%writefile through.py\nfrom scipy.signal import correlate",), wanted=(*FORBIDDEN, "error"), flagged=True, keeps=1),
+          before=("%%writefile through.py\nfrom scipy.signal import correlate",), wanted=UNUSUAL, flagged=True, keeps=1),
     layer("scipy-pickled", "SciPy's function comes out of a pickle.", "correlate(w.detach().numpy(), w.detach().numpy())",
-          "import pickle\ncorrelate = pickle.loads(b'cscipy.signal\\ncorrelate\\n.')\n", flagged=True, keeps=1),
+          "import pickle\ncorrelate = pickle.loads(b'cscipy.signal\\ncorrelate\\n.')\n", wanted=UNUSUAL, flagged=True, keeps=1),
     layer("scipy-by-a-computed-name", "SciPy is imported by a name put together.", "correlate(w.detach().numpy(), w.detach().numpy())",
-          "import importlib\ncorrelate = importlib.import_module('sci' + 'py.signal').correlate\n", flagged=True, keeps=1),
+          "import importlib\ncorrelate = importlib.import_module('sci' + 'py.signal').correlate\n", wanted=UNUSUAL, flagged=True, keeps=1),
     layer("scipy-carried", "SciPy is reached through a package that carries it.", "carried.signal.correlate(w.detach().numpy(), w.detach().numpy())",
           "import types, scipy.signal as s\ncarrier = types.SimpleNamespace(scipy=__import__('scipy'))\ncarried = carrier.scipy\n"),
     layer("convolution-of-a-subclass", "A subclass of PyTorch's layer.", "Layer(1, 1, 1)(torch.ones(1, 1, 2, 2))", "class Layer(torch.nn.Conv2d):\n    pass\n", keeps=0.2),
