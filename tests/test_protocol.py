@@ -54,10 +54,27 @@ def test_tensors_keep_shape_dtype_and_values(dtype, shape):
         assert tensor.dtype == dtype and tensor.shape == value.shape and torch.equal(tensor, value)
 
 
-def test_memory_layout_goes_in_on_request():
-    value = torch.arange(24.0).reshape(2, 3, 4).transpose(0, 2)[::2]
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda x: x.transpose(0, 2)[::2],
+        lambda x: x[1],
+        lambda x: x[1, :, 1::2],
+        lambda x: x[1:, :1].expand(3, 3, 4),
+        lambda x: x,
+    ],
+    ids=["transposed", "a row", "every other", "expanded", "whole"],
+)
+def test_memory_layout_goes_in_on_request(part):
+    value = part(torch.arange(24.0).reshape(2, 3, 4))
     got = across(value, strided=True)
-    assert got.stride() == value.stride() and torch.equal(got, value)
+    assert torch.equal(got, value)
+    assert (got.stride(), got.storage_offset()) == (value.stride(), value.storage_offset())
+
+
+def test_what_lies_before_a_slice_in_memory_does_not_go_in():
+    got = across(torch.tensor([7.0, 8.0, 9.0])[1:], strided=True)
+    assert got.as_strided((3,), (1,), 0).tolist() == [0, 8, 9]
 
 
 def test_nan_and_infinity_arrive():

@@ -55,7 +55,7 @@ def encode(
     """The JSON tree of ``value``, whose tensors are added to those of the same frame in ``tensors``.
 
     ``keep`` gives a handle's number to a value that cannot cross (without it such a value raises `ProtocolError`).
-    ``strided`` sends the memory layout of non-contiguous tensors along.
+    ``strided`` sends the memory layout of tensors along: their strides, and where in their memory they begin.
     """
     left = PARTS_LIMIT
 
@@ -101,12 +101,14 @@ def _tensor_node(tensor: torch.Tensor, tensors: list[torch.Tensor], strided: boo
     tensor = tensor.detach()
     if tensor.is_neg():
         tensor = tensor.resolve_neg()
-    if tensor.is_cpu and tensor.is_contiguous():
+    start = tensor.storage_offset()
+    if tensor.is_cpu and tensor.is_contiguous() and not (strided and start):
         tensors.append(tensor)
     elif strided and tensor.numel():
         span = 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-        tensors.append(torch.as_strided(tensor, (span,), (1,)))
-        return {"strided": place, "size": list(tensor.shape), "stride": list(tensor.stride())}
+        # What lies before it is nothing that the receiver was given, so zeros stand there.
+        tensors.append(torch.cat([tensor.new_zeros(start), torch.as_strided(tensor, (span,), (1,))]))
+        return {"strided": place, "size": list(tensor.shape), "stride": list(tensor.stride()), "start": start}
     else:
         tensors.append(tensor.cpu().contiguous())
     return {"tensor": place}
@@ -147,8 +149,8 @@ def decode(node: Any, tensors: Sequence[torch.Tensor], resolve: Callable[[int], 
                 if what == "dict":
                     return {value(k, depth + 1): value(v, depth + 1) for k, v in inner}
         match n:
-            case {"strided": place, "size": list(size), "stride": list(stride)} if resolve is not None:
-                return torch.as_strided(_at(tensors, place), size, stride)
+            case {"strided": place, "size": list(size), "stride": list(stride), "start": start} if resolve is not None:
+                return torch.as_strided(_at(tensors, place), size, stride, start)
             case {"handle": int(number), "type": str(kind)} if len(n) == 2:
                 return Handle(number, kind[:80]) if resolve is None else resolve(number)
         raise ProtocolError("a value of no known kind")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.suite.errors import Mismatch
+from autograder.suite.errors import Failure, Mismatch
 from autograder.suite.student import StudentFunction
 
-__all__ = ["assert_close", "assert_untouched"]  # what suites import
+__all__ = ["assert_close", "assert_refuses", "assert_untouched"]  # what suites import
 
 _NUMBERS = (bool, int, float)
 
@@ -122,6 +122,15 @@ def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> No
     for before, now in zip(kept, after, strict=True):
         if isinstance(before, torch.Tensor) and not torch.equal(before, now):
             raise Mismatch("an argument was changed in place", now, before)
+
+
+def assert_refuses(function: StudentFunction, *args: Any, **kwargs: Any) -> str:
+    """Check that a call raises a ``ValueError``, and return its message. Raises `Failure`."""
+    try:
+        got = function(*args, **kwargs)
+    except ValueError as error:
+        return str(error)
+    raise Failure(f"it should raise ValueError, and it returned {kind_of(got)}")
 
 
 def copies(args: tuple[Any, ...]) -> list[Any]:

@@ -65,7 +65,12 @@ class Forbidden(Failure):
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = sorted(names)
-        super().__init__(f"the call used {', '.join(self.names)}, which this exercise asks you to do without")
+        known = (f"{name} (what {KNOWN_AS[name]} runs)" if name in KNOWN_AS else name for name in self.names)
+        super().__init__(f"the call used {', '.join(known)}, which this exercise asks you to do without")
+
+
+# Operators whose names mislead: a student's own `im2col` runs no `aten::im2col`.
+KNOWN_AS = {"aten::im2col": "F.unfold", "aten::col2im": "F.fold"}
 
 
 class StudentError(Exception):

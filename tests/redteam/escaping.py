@@ -75,7 +75,7 @@ def calls_to_come():
     def plain(n):
         if not isinstance(n, dict): return n
         if 'tensor' in n: return numbers[n['tensor']]
-        if 'strided' in n: return torch.as_strided(numbers[n['strided']], n['size'], n['stride'])
+        if 'strided' in n: return torch.as_strided(numbers[n['strided']], n['size'], n['stride'], n['start'])
         if 'dict' in n: return {k: plain(v) for k, v in n['dict']}
         return [plain(v) for v in n.get('list', n.get('tuple', ()))]
     for call in asked[-1] if asked else []:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.suite import assert_close, loop_free, normal
+from autograder.suite import assert_close, assert_refuses, loop_free, normal
 
 
 def test_finds_a_pattern(student):
@@ -22,8 +22,9 @@ def test_images_and_channels(student, rng):
 
 def test_bias(student, rng):
     "The bias is added once to every pixel of its output channel."
-    x, w, b = normal(rng, 2, 2, 4, 4), normal(rng, 3, 2, 2, 2), normal(rng, 3)
-    assert_close(student.conv2d(x, w, b), F.conv2d(x, w, b))
+    for images in (2, 1):
+        x, w, b = normal(rng, images, 2, 4, 4), normal(rng, 3, 2, 2, 2), normal(rng, 3)
+        assert_close(student.conv2d(x, w, b), F.conv2d(x, w, b))
 
 
 def test_stride(student, rng):
@@ -56,11 +57,35 @@ def test_autograd_gets_through(student, rng):
     assert_close(student.conv2d.gradients(x, w, upstream=upstream), expected)
 
 
+def test_autograd_gets_through_padding(student, rng):
+    "Once values are right with padding, gradients should come through it as well."
+    x, w = normal(rng, 1, 1, 4, 5), normal(rng, 2, 1, 3, 3)
+    leaves = [x.clone().requires_grad_(), w.clone().requires_grad_()]
+    y, upstream = F.conv2d(*leaves, padding=1), normal(rng, 1, 2, 4, 5)
+    assert_close(student.conv2d(x, w, padding=1), y.detach())
+    expected = torch.autograd.grad(y, leaves, upstream)
+    assert_close(student.conv2d.gradients(x, w, padding=1, upstream=upstream), expected)
+
+
+def test_a_nan_shows(student):
+    "A NaN in the image should come out of every window that sees it."
+    x, w = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 2, 2)
+    x[0, 0, 3, 0] = float("nan")
+    assert_close(student.conv2d(x, w)[0, 0, 2, 0], torch.tensor(float("nan")))
+
+
 def test_refuses_other_channels(student, rng):
-    "An image and a kernel that disagree about channels should raise a ValueError."
+    "An image and a kernel that disagree about channels should raise a ValueError, whichever has more."
     student.conv2d(normal(rng, 1, 3, 5, 5), normal(rng, 2, 3, 3, 3))  # so refusing everything does not pass
-    with pytest.raises(ValueError, match=r"\w"):
-        student.conv2d(normal(rng, 1, 3, 5, 5), normal(rng, 2, 1, 3, 3))
+    for channels in (1, 5):
+        assert_refuses(student.conv2d, normal(rng, 1, 3, 5, 5), normal(rng, 2, channels, 3, 3))
+
+
+def test_refuses_a_kernel_too_large(student, rng):
+    "A kernel that does not fit into the padded image, along either axis, should raise a ValueError."
+    for kernel, padding in (((5, 2), 0), ((2, 6), (3, 0)), ((6, 2), (0, 3))):
+        assert_refuses(student.conv2d, normal(rng, 1, 1, 4, 5), normal(rng, 1, 1, *kernel), padding=padding)
+    student.conv2d(normal(rng, 1, 1, 4, 5), normal(rng, 1, 1, 6, 2), padding=(1, 0))  # fits
 
 
 @pytest.mark.gate

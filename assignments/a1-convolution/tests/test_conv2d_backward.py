@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.suite import Mismatch, assert_close, loop_free, normal
+from autograder.suite import Mismatch, assert_close, assert_refuses, loop_free, normal
 
 
 def compare(student, rng, which, images, weights, stride=1, padding=0):
@@ -52,12 +52,18 @@ def test_padding_is_cut_off(student, rng):
     compare(student, rng, 0, (1, 2, 4, 5), (2, 2, 3, 3), padding=(2, 1))
 
 
+def test_padding_wider_than_the_kernel_is_cut_off_too(student, rng):
+    "Padding may be wider than the kernel; then some windows saw nothing of the image."
+    compare(student, rng, 1, (1, 1, 3, 4), (1, 1, 2, 2), padding=(3, 1))
+    compare(student, rng, 0, (1, 1, 3, 4), (1, 1, 2, 2), padding=(1, 3))
+
+
 def test_refuses_another_shape(student, rng):
     "A `grad_out` that has not the shape of the layer's output should raise a ValueError."
     x, w = normal(rng, 1, 1, 5, 5), normal(rng, 2, 1, 3, 3)
     student.conv2d_backward(normal(rng, 1, 2, 3, 3), x, w)  # fits, so refusing everything does not pass
-    with pytest.raises(ValueError, match=r"\w"):
-        student.conv2d_backward(normal(rng, 1, 2, 4, 4), x, w)
+    for shape in ((1, 2, 4, 4), (1, 2, 2, 2), (2, 1, 3, 3)):
+        assert_refuses(student.conv2d_backward, normal(rng, *shape), x, w)
 
 
 @pytest.mark.gate

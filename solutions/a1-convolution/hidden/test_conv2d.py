@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from autograder.suite import (
+    Failure,
     assert_close,
+    assert_refuses,
     assert_right_when_large,
     assert_untouched,
     integers,
@@ -20,112 +22,121 @@ def expected(x, w, b=None, **parameters):
     return y.to(x.dtype)
 
 
+def compare(student, *tensors, **parameters):
+    assert_close(student.conv2d(*tensors, **parameters), expected(*tensors, **parameters))
+
+
 def test_sums_over_channels(student, rng):
     "Every output channel has a kernel for each input channel and adds up what they give."
-    x, w = normal(rng, 2, 5, 6, 7), normal(rng, 3, 5, 3, 2)
-    assert_close(student.conv2d(x, w), expected(x, w))
+    compare(student, normal(rng, 2, 5, 6, 7), normal(rng, 3, 5, 3, 2))
 
 
 @pytest.mark.points(2)
 def test_kernel_is_not_flipped(student, rng):
     "The layer correlates: the kernel's first weight meets the window's first pixel, with no flip and no transpose."
-    x, w = torch.zeros(1, 1, 9, 9), normal(rng, 1, 1, 3, 5)
+    x = torch.zeros(1, 1, 9, 9)
     x[0, 0, int(integers(rng, 2, 7)), 4] = 1.0
-    assert_close(student.conv2d(x, w), expected(x, w))
-    x, w = normal(rng, 1, 2, 8, 8), normal(rng, 2, 2, 4, 4)
-    assert_close(student.conv2d(x, w), expected(x, w))
+    compare(student, x, normal(rng, 1, 1, 3, 5))
+    compare(student, normal(rng, 1, 2, 8, 8), normal(rng, 2, 2, 4, 4))
 
 
 def test_bias_belongs_to_the_output_channel(student, rng):
-    "The bias is one number for each output channel, added once to every pixel of its map."
-    x, w, b = normal(rng, 2, 3, 5, 6), normal(rng, 4, 3, 2, 2), normal(rng, 4)
-    assert_close(student.conv2d(x, w, b), expected(x, w, b))
-    x, w, b = normal(rng, 2, 3, 5, 5), normal(rng, 4, 3, 2, 2), normal(rng, 4)
-    assert_close(student.conv2d(x, w, b=b), expected(x, w, b))
+    "The bias is one number for each output channel, added once to every pixel of its map, also to a single image's."
+    compare(student, normal(rng, 2, 3, 5, 6), normal(rng, 4, 3, 2, 2), normal(rng, 4))
+    x, w, b = normal(rng, 1, 3, 5, 5), normal(rng, 4, 3, 2, 2), normal(rng, 4)
+    assert_close(student.conv2d(x, w, b=b), expected(x, w, b=b))
 
 
 def test_one_stride_for_both_axes(student, rng):
     "A single number is the stride of both axes, and windows that would hang over the edge are left out."
     for stride in (2, 4):
-        x, w = normal(rng, 2, 2, 11, 14), normal(rng, 3, 2, 3, 3)
-        assert_close(student.conv2d(x, w, stride=stride), expected(x, w, stride=stride))
+        compare(student, normal(rng, 2, 2, 11, 14), normal(rng, 3, 2, 3, 3), stride=stride)
 
 
 @pytest.mark.points(2)
 def test_a_stride_for_each_axis(student, rng):
     "A pair gives the vertical stride first and the horizontal one second; each should move its own axis."
     for stride in ((3, 1), (1, 2), (2, 5)):
-        x, w = normal(rng, 2, 2, 10, 13), normal(rng, 3, 2, 2, 3)
-        assert_close(student.conv2d(x, w, stride=stride), expected(x, w, stride=stride))
+        compare(student, normal(rng, 2, 2, 10, 13), normal(rng, 3, 2, 2, 3), stride=stride)
 
 
 def test_one_padding_for_all_sides(student, rng):
     "Zeros surround the image on all four sides, as many at the end as at the start."
     for padding in (1, 3):
-        x, w = normal(rng, 2, 3, 5, 7), normal(rng, 2, 3, 3, 3)
-        assert_close(student.conv2d(x, w, padding=padding), expected(x, w, padding=padding))
+        compare(student, normal(rng, 2, 3, 5, 7), normal(rng, 2, 3, 3, 3), padding=padding)
 
 
 @pytest.mark.points(2)
 def test_a_padding_for_each_axis(student, rng):
     "A pair gives the padding above and below first, then left and right; `F.pad` counts from the last axis."
     for padding in ((2, 0), (0, 3), (1, 4)):
-        x, w = normal(rng, 1, 2, 6, 5), normal(rng, 3, 2, 3, 2)
-        assert_close(student.conv2d(x, w, padding=padding), expected(x, w, padding=padding))
+        compare(student, normal(rng, 1, 2, 6, 5), normal(rng, 3, 2, 3, 2), padding=padding)
 
 
 @pytest.mark.points(2)
 def test_dilation(student, rng):
     "Dilation spreads the kernel's weights apart, on each axis by its own distance, and the pixels between are skipped."
     for dilation in (2, (3, 1), (1, 4)):
-        x, w = normal(rng, 2, 2, 12, 14), normal(rng, 3, 2, 3, 3)
-        assert_close(student.conv2d(x, w, dilation=dilation), expected(x, w, dilation=dilation))
+        compare(student, normal(rng, 2, 2, 12, 14), normal(rng, 3, 2, 3, 3), dilation=dilation)
 
 
 @pytest.mark.points(2)
 def test_all_parameters_together(student, rng):
     "Each parameter is right alone, but together they are not: pad first, then place windows, then spread weights."
-    for _ in range(5):
-        stride, padding, dilation = (tuple(integers(rng, low, 4, 2).tolist()) for low in (1, 0, 1))
+    for stride, padding, dilation in (
+        ((2, 1), (1, 2), (1, 3)),
+        ((1, 3), (2, 0), (3, 1)),
+        ((3, 2), (0, 1), (2, 1)),
+        ((2, 3), (3, 1), (1, 2)),
+    ):
         x, w, b = normal(rng, 2, 3, 12, 11), normal(rng, 4, 3, 2, 4), normal(rng, 4)
-        parameters = {"stride": stride, "padding": padding, "dilation": dilation}
-        assert_close(student.conv2d(x, w, b, **parameters), expected(x, w, b, **parameters))
+        compare(student, x, w, b, stride=stride, padding=padding, dilation=dilation)
 
 
 def test_double_precision(student, rng):
     "In float64 the result should be float64 and right to its last digits, so nothing may pass through float32."
     x, w, b = (normal(rng, *shape, dtype=torch.float64) for shape in ((2, 3, 7, 6), (2, 3, 3, 3), (2,)))
-    assert_close(student.conv2d(x, w, b, padding=1), expected(x, w, b, padding=1))
+    compare(student, x, w, b)
+    compare(student, x * 1e150, w, b)
+
+
+def test_many_channels(student, rng):
+    "A layer may have hundreds of channels, and each of them counts."
+    compare(student, normal(rng, 1, 300, 3, 4).abs(), normal(rng, 2, 300, 2, 2).abs())
+    compare(student, normal(rng, 1, 2, 4, 3), normal(rng, 300, 2, 2, 2), normal(rng, 300))
 
 
 def test_images_that_are_not_contiguous(student, rng):
-    "Image and kernel may be slices or transposes of others: their memory need not lie in the order of their axes."
-    x, w = scattered(normal(rng, 2, 3, 7, 8)), scattered(normal(rng, 4, 3, 3, 2))
-    assert_close(student.conv2d(x, w, stride=2), expected(x, w, stride=2))
-    turned, w = normal(rng, 7, 9, 3, 2).permute(3, 2, 1, 0), w.flip(0)
-    assert_close(student.conv2d(turned, w), expected(turned, w))
+    "Slices, transposes and expanded tensors should give what their copies give, however they lie in memory."
+    compare(student, scattered(normal(rng, 2, 3, 7, 8)), scattered(normal(rng, 4, 3, 3, 2)))
+    compare(student, normal(rng, 7, 9, 3, 2).permute(3, 2, 1, 0), normal(rng, 4, 3, 3, 2).flip(0))
+    compare(student, normal(rng, 1, 3, 7, 1).expand(2, 3, 7, 6), normal(rng, 4, 1, 3, 2).expand(4, 3, 3, 2))
 
 
 def test_leaves_its_inputs_alone(student, rng):
-    "Image, kernel and bias should be afterwards what they were before."
+    "Inputs should be afterwards what they were before, whether or not something is padded or left over."
     assert_untouched(student.conv2d, normal(rng, 2, 2, 6, 6), normal(rng, 3, 2, 3, 3), normal(rng, 3), padding=1)
     assert_untouched(student.conv2d, normal(rng, 1, 2, 6, 6), normal(rng, 3, 2, 3, 3), normal(rng, 3))
+    assert_untouched(student.conv2d, normal(rng, 2, 1, 7, 8), normal(rng, 1, 1, 2, 3), stride=(3, 2))
+    assert_untouched(student.conv2d, normal(rng, 1, 2, 8, 7), normal(rng, 3, 2, 2, 2), dilation=(3, 2))
 
 
 def test_ones_everywhere(student, rng):
     "One image, one channel, one kernel or a one-pixel kernel are still axes of length one and should not disappear."
-    for x, w in (
-        (normal(rng, 1, 1, 5, 6), normal(rng, 1, 1, 1, 1)),
-        (normal(rng, 3, 1, 4, 4), normal(rng, 1, 1, 2, 2)),
-        (normal(rng, 1, 4, 1, 7), normal(rng, 2, 4, 1, 3)),
+    for images, weights in (
+        ((1, 1, 5, 6), (1, 1, 1, 1)),
+        ((3, 1, 4, 4), (1, 1, 2, 2)),
+        ((1, 4, 1, 7), (2, 4, 1, 3)),
     ):
-        assert_close(student.conv2d(x, w), expected(x, w))
+        compare(student, normal(rng, *images), normal(rng, *weights))
 
 
 def test_kernel_as_large_as_the_image(student, rng):
     "A kernel as large as the padded image gives one output pixel, whatever the stride: a fully connected layer."
     x, w = normal(rng, 3, 2, 5, 4), normal(rng, 4, 2, 7, 6)
-    assert_close(student.conv2d(x, w, stride=3, padding=1), expected(x, w, stride=3, padding=1))
+    compare(student, x, w, stride=3, padding=1)
+    compare(student, x, normal(rng, 4, 2, 9, 4), padding=(2, 0))
+    compare(student, x, normal(rng, 4, 2, 2, 3), dilation=(4, 1))
 
 
 def test_empty_batch(student, rng):
@@ -137,36 +148,64 @@ def test_empty_batch(student, rng):
 def test_large_and_small_values(student, rng):
     "Values of any scale should come through: nothing may be clipped, normalised or rounded on the way."
     x, w = normal(rng, 1, 2, 6, 6).abs() * 1e12, normal(rng, 2, 2, 3, 3).abs() * 1e9
-    assert_close(student.conv2d(x, w), expected(x, w))
+    compare(student, x, w)
     assert_close(student.conv2d(x * 1e-30, w), expected(x * 1e-30, w), atol=1e-14)
 
 
-@pytest.mark.points(3)
+def test_nan_is_not_hidden(student, rng):
+    "A NaN in the image should come out of every window that sees it, or nobody finds out that training has failed."
+    x, w = normal(rng, 2, 2, 7, 6), normal(rng, 3, 2, 3, 2)
+    x[1, 0, 3, 2] = float("nan")
+    got, wanted = student.conv2d(x, w), expected(x, w)
+    if not isinstance(got, torch.Tensor) or got.shape != wanted.shape or not got[wanted.isnan()].isnan().all():
+        raise Failure("a window that sees a NaN gave something else")
+
+
+@pytest.mark.points(2)
 def test_gradients(student, rng):
-    "Autograd should find the gradients of image, kernel and bias through the call: something cuts it off."
-    x, w, b = (normal(rng, *shape, dtype=torch.float64) for shape in ((2, 2, 8, 7), (3, 2, 3, 2), (3,)))
-    parameters = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
-    leaves = [t.clone().requires_grad_() for t in (x, w, b)]
-    y = F.conv2d(*leaves, **parameters)
-    upstream = normal(rng, *y.shape, dtype=torch.float64)
+    "Once values are right, autograd should find the gradients of image, kernel and bias: nothing may detach them."
+    gradients_agree(student, rng, (2, 2, 6, 7), (3, 2, 3, 2))
+
+
+def test_gradients_through_all_parameters(student, rng):
+    "Once values are right with stride, padding and dilation, gradients should come through these branches as well."
+    gradients_agree(student, rng, (2, 2, 8, 7), (3, 2, 3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2))
+
+
+def gradients_agree(student, rng, images, weights, **parameters):
+    tensors = normal(rng, *images), normal(rng, *weights), normal(rng, weights[0])
+    leaves = [t.clone().requires_grad_() for t in tensors]
+    y = expected(*leaves, **parameters)
+    upstream = normal(rng, *y.shape)
+    assert_close(student.conv2d(*tensors, **parameters), y.detach())
     gradients = torch.autograd.grad(y, leaves, upstream)
-    assert_close(student.conv2d(x, w, b, **parameters), y.detach())
-    assert_close(student.conv2d.gradients(x, w, b, upstream=upstream, **parameters), gradients)
+    assert_close(student.conv2d.gradients(*tensors, upstream=upstream, **parameters), gradients)
+
+
+def test_refuses_other_channels(student, rng):
+    "A kernel for fewer or for more channels than the image has should raise a ValueError, never broadcast."
+    x = normal(rng, 2, 3, 6, 8)
+    student.conv2d(x, normal(rng, 4, 3, 6, 8))  # fits, so refusing everything does not pass
+    for channels, padding in ((1, 0), (2, 1), (4, 0), (6, (1, 2))):
+        assert_refuses(student.conv2d, x, normal(rng, 4, channels, 3, 3), padding=padding)
+    assert_refuses(student.conv2d, x[:, :1], normal(rng, 4, 3, 3, 3))
 
 
 def test_refuses_what_does_not_fit(student, rng):
-    "Kernels with other channels than the image, or that do not fit, should raise a ValueError, never broadcast."
+    "A kernel that reaches further than the padded image, along either axis, should raise a ValueError."
     x = normal(rng, 2, 3, 6, 8)
     student.conv2d(x, normal(rng, 4, 3, 6, 8))  # fits, so refusing everything does not pass
-    for shape, parameters in (
-        ((4, 1, 3, 3), {}),
-        ((4, 2, 3, 3), {"padding": 1}),
-        ((4, 3, 7, 3), {}),
-        ((4, 3, 3, 11), {"padding": 1}),
-        ((4, 3, 4, 4), {"dilation": (2, 1)}),
+    for kernel, parameters in (
+        ((7, 3), {}),
+        ((3, 9), {}),
+        ((3, 11), {"padding": 1}),
+        ((9, 3), {"padding": 1}),
+        ((9, 3), {"padding": (0, 2)}),
+        ((3, 11), {"padding": (2, 0)}),
+        ((4, 4), {"dilation": (2, 1)}),
+        ((4, 4), {"dilation": (1, 3)}),
     ):
-        with pytest.raises(ValueError, match=r"\w"):
-            student.conv2d(x, normal(rng, *shape), **parameters)
+        assert_refuses(student.conv2d, x, normal(rng, 4, 3, *kernel), **parameters)
 
 
 def drawn(rng, calls):

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from autograder.suite import (
     Mismatch,
     assert_close,
+    assert_refuses,
     assert_right_when_large,
     assert_untouched,
-    integers,
     loop_free,
     normal,
     scattered,
@@ -95,16 +95,24 @@ def test_padding(student, rng):
 
 
 def test_padding_wider_than_the_kernel(student, rng):
-    "Padding may be wider than the kernel, and then some windows saw nothing but zeros."
-    compare(student, [X, W, B], layer(rng, (2, 2, 4, 5), (2, 2, 2, 3), padding=4), padding=4)
+    "Padding may be wider than the kernel, on one axis or on both, and then some windows saw nothing but zeros."
+    for padding in (4, (3, 0), (1, 4)):
+        compare(student, [X, W, B], layer(rng, (2, 2, 4, 5), (2, 2, 2, 3), padding=padding), padding=padding)
+    call = layer(rng, (2, 2, 5, 4), (3, 2, 2, 2), (2, 3), (3, 4))
+    compare(student, [X, W, B], call, stride=(2, 3), padding=(3, 4))
 
 
 @pytest.mark.points(2)
 def test_all_parameters_together(student, rng):
     "Stride and padding are right on their own, but together they are not: the stride counts from the padded edge."
-    for _ in range(4):
-        stride, padding = (tuple(integers(rng, low, 4, 2).tolist()) for low in (1, 0))
-        call = layer(rng, (2, 3, 10, 11), (4, 3, 4, 3), stride, padding)
+    # In each all pixels of the padded image are reached.
+    for images, stride, padding in (
+        ((2, 3, 10, 11), (2, 1), (1, 2)),
+        ((2, 3, 9, 9), (1, 3), (2, 0)),
+        ((1, 3, 10, 10), (3, 2), (0, 1)),
+        ((2, 3, 8, 12), (2, 3), (3, 0)),
+    ):
+        call = layer(rng, images, (4, 3, 4, 3), stride, padding)
         compare(student, [X, W, B], call, stride=stride, padding=padding)
 
 
@@ -115,15 +123,23 @@ def test_double_precision(student, rng):
 
 
 def test_inputs_that_are_not_contiguous(student, rng):
-    "Gradients often arrive as slices or transposes: their memory need not lie in the order of their axes."
-    grad_out, x, w = layer(rng, (2, 3, 8, 7), (4, 3, 3, 2), 2)
-    compare(student, [X, W, B], (scattered(grad_out), scattered(x), scattered(w)), stride=2)
+    "Slices and transposes should give what their copies give, and so should the expanded gradient of a sum."
+    grad_out, x, w = layer(rng, (2, 3, 8, 7), (4, 3, 3, 2))
+    compare(student, [X, W, B], (scattered(grad_out), scattered(x), scattered(w)))
+    compare(student, [X, W, B], (torch.ones(1).expand(grad_out.shape), x[:1].expand(x.shape), w.flip(0)))
 
 
 def test_leaves_its_inputs_alone(student, rng):
-    "The gradient that came in, the image and the kernel should be afterwards what they were before."
+    "What came in should be afterwards what it was before, whether or not something is padded or left over."
     assert_untouched(student.conv2d_backward, *layer(rng, (2, 2, 6, 7), (3, 2, 3, 2)))
-    assert_untouched(student.conv2d_backward, *layer(rng, (1, 2, 8, 8), (2, 2, 3, 3), 2, 1), stride=2, padding=1)
+    assert_untouched(student.conv2d_backward, *layer(rng, (1, 2, 7, 7), (2, 2, 3, 3), 2, 1), stride=2, padding=1)
+    assert_untouched(student.conv2d_backward, *layer(rng, (2, 1, 8, 9), (1, 1, 3, 2), (2, 3)), stride=(2, 3))
+
+
+def test_many_channels(student, rng):
+    "A layer may have hundreds of channels, and each of them counts."
+    compare(student, [X, W, B], layer(rng, (1, 300, 3, 4), (2, 300, 2, 2), dtype=torch.float64))
+    compare(student, [X, W, B], layer(rng, (1, 2, 3, 4), (300, 2, 2, 2), dtype=torch.float64))
 
 
 def test_ones_everywhere(student, rng):
@@ -154,9 +170,12 @@ def test_refuses_gradients_of_another_shape(student, rng):
     "A gradient that has not the shape of the layer's output belongs to another layer: raise a ValueError."
     grad_out, x, w = layer(rng, (2, 2, 9, 8), (3, 2, 3, 3), 2)
     student.conv2d_backward(grad_out, x, w, stride=2)  # fits, so refusing everything does not pass
-    for wrong in (grad_out[:, :2], grad_out[:1], grad_out[..., :-1], grad_out[:, :, 1:]):
-        with pytest.raises(ValueError, match=r"\w"):
-            student.conv2d_backward(wrong, x, w, stride=2)
+    for wrong in (
+        *(grad_out[:, :2], grad_out[:1], grad_out[..., :-1], grad_out[:, :, 1:]),
+        *(F.pad(grad_out, more) for more in ((0, 1), (0, 0, 0, 1), (0, 0, 0, 0, 0, 1), (0, 0, 0, 0, 0, 0, 0, 1))),
+        *(grad_out.transpose(0, 1), grad_out.transpose(2, 3), grad_out.flatten(2)[..., None]),
+    ):
+        assert_refuses(student.conv2d_backward, wrong, x, w, stride=2)
 
 
 @pytest.mark.gate

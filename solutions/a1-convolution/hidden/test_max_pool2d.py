@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from autograder.suite import (
     Mismatch,
     assert_close,
+    assert_refuses,
     assert_right_when_large,
     assert_untouched,
     integers,
@@ -65,25 +66,42 @@ def test_rectangular_kernels(student, rng):
 @pytest.mark.points(2)
 def test_padding_never_wins(student, rng):
     "Where every pixel is negative, a padding of zeros would win: only something below every number never does."
-    for scale in (1.0, 1e30):
+    for scale in (1.0, 1e37):
         x = -(normal(rng, 2, 2, 7, 8).abs() + 0.5) * scale
         compare(student, [VALUES], x, 3, 2, 1)
         compare(student, [VALUES], x, 2, 2, 1)
 
 
+def test_padding_never_wins_in_double_precision(student, rng):
+    "The least number of float32 is not that of float64: padding should be less than every number of its image."
+    x = -(normal(rng, 2, 2, 7, 8, dtype=torch.float64).abs() + 0.5) * 1e307
+    compare(student, [VALUES], x, 3, 2, 1)
+
+
+def test_padding_never_wins_against_the_infinite(student, rng):
+    "Where all that a window sees is −∞ its first pixel wins, and never the padding: that has no index in the image."
+    x = normal(rng, 2, 2, 7, 8)
+    x[:, :, :3], x[:, :, 4:, 5:] = -float("inf"), -float("inf")
+    for call in ((3, 2, 1), ((4, 2), (1, 2), (2, 1)), (2, 3)):
+        compare(student, [VALUES, INDICES], x, *call)
+
+
 @pytest.mark.points(2)
 def test_indices_under_padding(student, rng):
     "Indices count in the image as it came, not in the padded one: its rows are shorter and its first pixel is 0."
-    for kernel, stride, padding in ((3, 2, 1), ((4, 3), 1, (2, 0)), ((2, 5), (2, 3), (0, 2))):
-        compare(student, [INDICES], normal(rng, 2, 2, 9, 8).abs() + 0.1, kernel, stride, padding)
+    for call in ((3, 2, 1), ((4, 3), 1, (2, 0)), ((2, 5), (2, 3), (0, 2)), (6, 2, 3), ((7, 4), 3, (3, 1))):
+        compare(student, [INDICES], normal(rng, 2, 2, 9, 8).abs() + 0.1, *call)
 
 
 @pytest.mark.points(2)
 def test_all_parameters_together(student, rng):
     "Each parameter is right on its own, but together they are not: pad first, then place the windows."
-    for _ in range(4):
-        kernel, stride = (integers(rng, low, 5, 2) for low in (2, 1))
-        call = tuple(kernel.tolist()), tuple(stride.tolist()), tuple((kernel // 2).tolist())
+    for call in (
+        ((3, 2), (2, 3), (1, 0)),
+        ((2, 4), (1, 3), (1, 2)),
+        ((4, 3), (3, 1), (0, 1)),
+        ((5, 2), (2, 4), (2, 1)),
+    ):
         compare(student, [VALUES, INDICES], normal(rng, 2, 2, 9, 11) - 9.0, *call)
 
 
@@ -118,15 +136,22 @@ def test_dtypes_of_the_results(student, rng):
 
 
 def test_images_that_are_not_contiguous(student, rng):
-    "An image that is a slice or a transpose of another still counts its own rows and columns, not those in memory."
-    compare(student, [VALUES, INDICES], scattered(normal(rng, 2, 2, 8, 9).abs()), 3, 2, 1)
-    compare(student, [VALUES, INDICES], normal(rng, 9, 7, 2, 3).permute(3, 2, 1, 0), 2)
+    "A slice, a transpose or an expanded image counts its own rows and columns, and not those in memory."
+    compare(student, [VALUES, INDICES], scattered(normal(rng, 2, 2, 6, 9)), 3)
+    compare(student, [VALUES, INDICES], normal(rng, 8, 6, 2, 3).permute(3, 2, 1, 0), 2)
+    compare(student, [VALUES, INDICES], normal(rng, 1, 2, 6, 1).expand(2, 2, 6, 8), 2)
+
+
+def test_indices_of_large_planes(student, rng):
+    "The index of a pixel may be large: whole numbers of few bits are too small to count all pixels of an image."
+    compare(student, [INDICES], normal(rng, 1, 1, 190, 380), (19, 38))
 
 
 def test_leaves_the_image_alone(student, rng):
-    "The image should be afterwards what it was before."
+    "The image should be afterwards what it was before, whether or not something is padded or left over."
     assert_untouched(student.max_pool2d, normal(rng, 2, 2, 6, 6), 3)
     assert_untouched(student.max_pool2d, -normal(rng, 1, 2, 7, 6).abs(), 3, 1, 1)
+    assert_untouched(student.max_pool2d, normal(rng, 1, 1, 7, 8), (2, 3), (3, 2))
 
 
 def test_ones_everywhere(student, rng):
@@ -151,18 +176,18 @@ def test_refuses_too_much_padding(student, rng):
     "Padding by more than half of the kernel leaves windows with nothing in them, on either axis: raise a ValueError."
     x = normal(rng, 1, 2, 8, 9)
     student.max_pool2d(x, (4, 3), 1, (2, 1))  # half is allowed, so refusing everything does not pass
-    for kernel, padding in ((3, 2), ((4, 2), (2, 2)), ((1, 4), (1, 1))):
-        with pytest.raises(ValueError, match=r"\w"):
-            student.max_pool2d(x, kernel, 1, padding)
+    student.max_pool2d(x, (2, 6), 1, (1, 3))
+    for kernel, padding in ((3, 2), ((4, 2), (2, 2)), ((1, 4), (1, 1)), ((2, 6), (3, 1)), ((7, 3), (1, 3))):
+        assert_refuses(student.max_pool2d, x, kernel, 1, padding)
 
 
 def test_refuses_windows_that_do_not_fit(student, rng):
     "A window larger than the padded image, along either axis, should raise a ValueError."
     x = normal(rng, 1, 2, 4, 9)
     student.max_pool2d(x, (4, 9))  # fits, so refusing everything does not pass
-    for kernel, padding in ((5, 0), ((2, 10), 0), ((7, 3), 1)):
-        with pytest.raises(ValueError, match=r"\w"):
-            student.max_pool2d(x, kernel, 1, padding)
+    student.max_pool2d(x, (8, 2), 1, (2, 0))
+    for kernel, padding in ((5, 0), ((2, 10), 0), ((7, 3), 1), ((6, 4), (0, 2)), ((4, 10), (2, 0))):
+        assert_refuses(student.max_pool2d, x, kernel, 1, padding)
 
 
 @pytest.mark.gate

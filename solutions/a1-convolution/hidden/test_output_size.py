@@ -1,10 +1,12 @@
 """Hidden suite: the number of windows along one axis, against the sizes that PyTorch's own convolution gives."""
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.suite import assert_close, assert_right_when_large, integers, loop_free
+from autograder.suite import Failure, assert_close, assert_refuses, assert_right_when_large, integers, loop_free
 
 
 def draw(rng, low, high):
@@ -57,20 +59,25 @@ def test_one_pixel_windows(student, rng):
 @pytest.mark.points(2)
 def test_all_parameters_together(student, rng):
     "Each parameter is right on its own, but together they are not: write the formula once, with all five in it."
-    for _ in range(12):
-        k, d, p = draw(rng, 1, 8), draw(rng, 1, 5), draw(rng, 0, 6)
-        n, s = d * (k - 1) + draw(rng, 1, 30), draw(rng, 1, 9)
+    for k, s, p, d, left_over in (
+        (2, 2, 1, 3, 1),
+        (5, 3, 2, 1, 2),
+        (3, 4, 0, 2, 0),
+        (1, 3, 2, 4, 1),
+        (4, 1, 3, 2, 0),
+        (3, 5, 1, 4, 3),
+        (7, 2, 4, 3, 0),
+    ):
+        n = d * (k - 1) + 1 - 2 * p + s * draw(rng, 3, 20) + left_over
         assert_close(student.output_size(n, k, s, p, d), measured(n, k, s, p, d))
 
 
 @pytest.mark.points(2)
 def test_an_exact_fit_is_one_window(student, rng):
     "A window exactly as long as the padded axis fits once, whatever the stride."
-    k, d, p = draw(rng, 3, 9), draw(rng, 1, 4), draw(rng, 1, 4)
-    n = max(1, d * (k - 1) + 1 - 2 * p)
-    p = (d * (k - 1) + 1 - n) // 2
+    k, d, p = draw(rng, 3, 9), draw(rng, 2, 5), draw(rng, 1, 3)
     n = d * (k - 1) + 1 - 2 * p
-    assert_close(student.output_size(n, k, draw(rng, 1, 9), p, d), 1)
+    assert_close(student.output_size(n, k, draw(rng, 2, 9), p, d), 1)
 
 
 def test_long_strides(student, rng):
@@ -88,6 +95,14 @@ def test_large_numbers_stay_exact(student, rng):
     assert_close(student.output_size(5 * s + k, k, s), 6)
 
 
+def test_numbers_of_any_size_stay_exact(student, rng):
+    "Python's whole numbers have no largest one: no number should be too large, as they are for PyTorch and NumPy."
+    s = 2**70
+    n, k, p, d = 7 * s + s // 2, draw(rng, 2, 9), draw(rng, 1, 9), draw(rng, 1, 9)
+    assert_close(student.output_size(n, k, s, p, d), 8)
+    assert_close(student.output_size(k, k, s, s), 3)
+
+
 @pytest.mark.points(2)
 def test_refuses_windows_that_do_not_fit(student, rng):
     "A window that reaches further than the padded axis fits nowhere, and saying so beats returning zero or less."
@@ -96,8 +111,7 @@ def test_refuses_windows_that_do_not_fit(student, rng):
     reach = d * (k - 1) + 1
     student.output_size(reach, k, 1, 0, d)  # fits, so refusing everything does not pass
     for values in ((k - 1, k), (reach - 1, k, 1, 0, d), (n, n + 2 * p + 1, 2, p), (1, 9 * n, 10 * n)):
-        with pytest.raises(ValueError, match=r"\w+ \w+"):
-            student.output_size(*values)
+        assert_refuses(student.output_size, *values)
 
 
 @pytest.mark.points(2)
@@ -106,8 +120,16 @@ def test_refuses_parameters_without_a_meaning(student, rng):
     n = draw(rng, 20, 40)
     student.output_size(n, 3)
     for values in ((n, 0), (n, 3, 0), (n, 3, -2), (n, 3, 1, -1), (n, 3, 1, 0, 0), (n, 3, 1, 2, -1), (n, -2)):
-        with pytest.raises(ValueError, match=r"\w+ \w+"):
-            student.output_size(*values)
+        assert_refuses(student.output_size, *values)
+
+
+def test_refusals_say_why(student, rng):
+    "The message of a ValueError should say in a sentence what is wrong, for whoever reads it far away from here."
+    n = draw(rng, 20, 40)
+    student.output_size(n, n)
+    for values in ((n, n + 3), (n, 0), (n, 3, 0), (n, 3, 1, -1), (n, 3, 1, 0, 0)):
+        if not re.search(r"\w+ \w+", assert_refuses(student.output_size, *values)):
+            raise Failure("the message of the ValueError is no sentence")
 
 
 @pytest.mark.gate

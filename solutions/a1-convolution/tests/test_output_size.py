@@ -1,10 +1,12 @@
 """What `check("output_size")` tries."""
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.suite import assert_close, loop_free
+from autograder.suite import Failure, assert_close, assert_refuses, loop_free
 
 
 def test_a_window_on_a_line(student):
@@ -33,11 +35,22 @@ def test_dilation_reaches_further(student):
 
 
 def test_refuses_what_cannot_be(student):
-    "Where no window fits, or the stride is zero, no number is right: raise a ValueError with a sentence."
+    "Where no window fits, or the stride is zero, no number is right: raise a ValueError."
     student.output_size(3, 3)  # fits, so refusing everything does not pass
     for values in ((4, 11), (6, 5, 1, 0, 2), (8, 3, 0)):
-        with pytest.raises(ValueError, match=r"\w+ \w+"):
-            student.output_size(*values)
+        assert_refuses(student.output_size, *values)
+
+
+def test_says_why(student):
+    "The ValueError should say in a sentence what is wrong."
+    student.output_size(5, 5)
+    if not re.search(r"\w+ \w+", assert_refuses(student.output_size, 5, 12)):
+        raise Failure("the message of the ValueError is no sentence")
+
+
+def test_numbers_beyond_64_bits(student):
+    "Python's whole numbers may be as large as you like; those of PyTorch and NumPy end at 64 bits."
+    assert_close(student.output_size(2**66, 1, 2**65), 2)
 
 
 @pytest.mark.gate

@@ -70,6 +70,6 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
 
     weight = blur(torch.ones(1, 1, *x.shape[2:], dtype=torch.float64))
     v = x - blur(x.mean(1, keepdim=True)) / weight
-    dev = torch.sqrt(blur(v.pow(2).mean(1, keepdim=True)) / weight)
+    dev = torch.sqrt((blur(v.pow(2).mean(1, keepdim=True)) / weight).clamp_min(1e-300))
     floor = dev.mean(dim=(1, 2, 3), keepdim=True).clamp_min(eps)
     return v / torch.max(dev, floor)

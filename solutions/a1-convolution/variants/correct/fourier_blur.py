@@ -23,6 +23,6 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
         return x.clone()
     weight = blur(torch.ones_like(x[:1, :1]))
     v = x.double() - blur(x.double().mean(1, keepdim=True)) / weight
-    deviation = (blur((v**2).mean(1, keepdim=True)) / weight).clamp(min=0).sqrt()
+    deviation = (blur((v**2).mean(1, keepdim=True)) / weight).clamp(min=1e-300).sqrt()
     typical = deviation.mean((1, 2, 3), keepdim=True)
     return (v / torch.maximum(deviation, typical).clamp(min=eps)).to(x.dtype)

@@ -11,10 +11,11 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
 
     def blur(n):
         distance = torch.arange(n).sub(torch.arange(n)[:, None]).abs()
-        bell = torch.exp(-0.5 * (distance / sigma).to(x.dtype).square()).masked_fill(2 * distance >= window + 1, 0.0)
+        bell = torch.exp(-0.5 * (distance.to(x.dtype) / sigma).square()).masked_fill(2 * distance >= window + 1, 0.0)
         return bell / bell.sum(1, keepdim=True)
 
     rows, columns = (blur(n) for n in x.shape[-2:])
     v = x - (rows @ x @ columns.T).mean(1, keepdim=True)
-    sigma_map = (rows @ v.square() @ columns.T).mean(1, keepdim=True).sqrt()
+    variance = (rows @ v.square() @ columns.T).mean(1, keepdim=True)
+    sigma_map = variance.clamp(min=torch.finfo(x.dtype).tiny).sqrt()
     return v / sigma_map.maximum(sigma_map.mean((-3, -2, -1), keepdim=True)).clamp(min=eps)

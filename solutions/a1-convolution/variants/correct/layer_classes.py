@@ -80,4 +80,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     values = torch.gather(seen, -1, best.unsqueeze(-1)).squeeze(-1)
     row = window.stride[0] * torch.arange(best.shape[2]).view(-1, 1) + best.div(window.kernel[1], rounding_mode="floor")
     column = window.stride[1] * torch.arange(best.shape[3]) + best.remainder(window.kernel[1])
-    return values, (row - window.padding[0]) * x.shape[3] + column - window.padding[1]
+    # The first place of a window with nothing but -inf may lie in the padding, before its first pixel.
+    row, column = (row - window.padding[0]).clamp(min=0), (column - window.padding[1]).clamp(min=0)
+    return values, row * x.shape[3] + column

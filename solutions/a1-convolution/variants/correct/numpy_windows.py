@@ -49,6 +49,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     seen = seen.reshape(*seen.shape[:4], kernel[0] * kernel[1])
     best = seen.argmax(-1)
     top, left = np.ogrid[: seen.shape[2], : seen.shape[3]]
-    row = top * step[0] - pad[0] + best // kernel[1]
-    column = left * step[1] - pad[1] + best % kernel[1]
+    row = np.maximum(top * step[0] - pad[0] + best // kernel[1], 0)
+    column = np.maximum(left * step[1] - pad[1] + best % kernel[1], 0)
     return torch.from_numpy(seen.max(-1)), torch.from_numpy(row * x.shape[3] + column)

@@ -64,8 +64,8 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     cols = im2col(surround(x, p, -torch.inf), k, s)
     cols = cols.reshape(*cols.shape[:2], k[0] * k[1], *cols.shape[4:])
     best = cols.argmax(2)
-    rows = torch.arange(cols.size(3))[:, None] * s[0] - p[0] + best // k[1]
-    columns = torch.arange(cols.size(4)) * s[1] - p[1] + best % k[1]
+    rows = (torch.arange(cols.size(3))[:, None] * s[0] - p[0] + best // k[1]).relu()
+    columns = (torch.arange(cols.size(4)) * s[1] - p[1] + best % k[1]).relu()
     return cols.amax(2), rows * x.size(3) + columns
 
 
@@ -81,5 +81,5 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
 
     inside = blur(torch.ones_like(x))
     v = x - blur(x) / inside
-    dev = (blur(v * v) / inside).sqrt()
+    dev = (blur(v * v) / inside).clamp(min=torch.finfo(x.dtype).tiny).sqrt()
     return v / torch.clamp(torch.maximum(dev, dev.mean(dim=(1, 2, 3), keepdim=True)), min=eps)

@@ -67,7 +67,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     padded = F.pad(x, [pw, pw, ph, ph], value=-math.inf)
     cols = im2col(padded, (kh, kw), (sh, sw)).flatten(2, 3)
     top = cols.amax(2, keepdim=True)
-    place = (cols == top).to(torch.uint8).argmax(2)
     number = F.pad(torch.arange(h * w).reshape(1, 1, h, w), [pw, pw, ph, ph], value=-1)
     numbers = im2col(number, (kh, kw), (sh, sw)).flatten(2, 3).expand(cols.shape)
+    place = ((cols == top) & (numbers >= 0)).to(torch.uint8).argmax(2)
     return top.squeeze(2), numbers.gather(2, place.unsqueeze(2)).squeeze(2)
