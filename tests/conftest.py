@@ -61,9 +61,15 @@ def make_course(tmp_path: Path) -> Callable[..., Path]:
 
 
 def copy_course(target: Path) -> Path:
-    target.mkdir(parents=True)
+    empty_course(target)
     for name in ("solutions", "assignments"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    return target
+
+
+def empty_course(target: Path) -> Path:
+    """A course without an assignment."""
+    target.mkdir(parents=True)
     shutil.copy(ROOT / "nbgrader_config.py", target)
     return target
 
