@@ -128,6 +128,13 @@ class Attack:
 
 def attacks(assignment: Assignment) -> list[Attack]:
     """The attacks that fit an assignment, in the order of their rows. Raises `AssignmentError` when there are none."""
+    order = list(ROWS)
+    fitting = (attack for attack in every_attack(assignment) if attack.target(assignment))
+    return sorted(fitting, key=lambda attack: order.index(attack.row))
+
+
+def every_attack(assignment: Assignment) -> list[Attack]:
+    """The attacks of the project's checkout, whatever they are written for. Raises `AssignmentError` as `attacks`."""
     folder = assignment.root / "tests" / "redteam"
     found = [attack for path in sorted(folder.glob("*.py")) for attack in sample_class.load_module(path).ATTACKS]
     if not found:
@@ -135,8 +142,7 @@ def attacks(assignment: Assignment) -> list[Attack]:
     ids = [attack.id for attack in found]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         raise AssignmentError(f"two attacks are called {twice[0]!r} in {folder}; give one another id")
-    order = list(ROWS)
-    return sorted((a for a in found if a.target(assignment)), key=lambda attack: order.index(attack.row))
+    return found
 
 
 def _gives_tensor(source: str) -> bool:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autograder.authoring import sample_class
-from autograder.authoring.attacks import Attack, Target, attacks
+from autograder.authoring.attacks import Attack, Target, attacks, every_attack
 from autograder.authoring.leftovers import watch
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.limits import Limits
@@ -164,6 +164,18 @@ def _print(assignment: Assignment, outcomes: Sequence[AttackOutcome]) -> None:
     if flagged:
         said += f", {flagged} of them with their points and a note to the instructor"
     out.print(said + (f"; {gaps} are known to be open" if gaps else ""), soft_wrap=True)
+    out.print(not_shown(assignment), soft_wrap=True)
+
+
+def not_shown(assignment: Assignment) -> str:
+    """What the attacks do not show of an assignment: those that do not fit, the exercises left out, and its suites."""
+    every, fitting = every_attack(assignment), attacks(assignment)
+    attacked = {target.name for attack in fitting if (target := attack.target(assignment))}
+    spared = [name for name in assignment.exercises if name not in attacked]
+    left = [f"{len(every) - len(fitting)} of {len(every)} attacks, which are written for other exercises"]
+    left += [f"the exercises {', '.join(spared)}, for each attack takes the first that fits"] if spared else []
+    left += ["what its suites miss of honest mistakes, for which `autograder validate` has its variants"]
+    return f"not tried here: {'; '.join(left if len(every) > len(fitting) else left[1:])}"
 
 
 def _bar(say: Console) -> Progress:
@@ -177,7 +189,7 @@ def _course(assignment: Assignment, root: Path) -> Assignment:
         target = root / folder.relative_to(assignment.root)
         shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     manifest = root / "solutions" / assignment.name / "assignment.toml"
-    without = re.sub(r"^\[limits\]\n(?:(?!\[).*\n)*", "", manifest.read_text(), flags=re.MULTILINE)
+    without = re.sub(r"^\[limits\].*\n(?:(?!\[).*\n)*", "", manifest.read_text(), flags=re.MULTILINE)
     limits = "".join(f"{name} = {amount}\n" for name, amount in TIGHT.model_dump().items())
     manifest.write_text(f"{without}\n[limits]\n{limits}")
     return load_assignment(root, assignment.name)

@@ -79,8 +79,11 @@ def recipes(assignment: Assignment) -> list[Recipe]:
     """The recipes of an assignment's sample class. Raises `AssignmentError` when it has none."""
     path = assignment.source / "sample_class.py"
     if not path.is_file():
-        raise AssignmentError(f"{assignment.name} has no sample class; write {path}")
-    return load_module(path).RECIPES
+        raise AssignmentError(f"{assignment.name} has no sample class; write {path}, as CONTRIBUTING.md shows")
+    made = getattr(load_module(path), "RECIPES", None)
+    if not made:
+        raise AssignmentError(f"{path} should say RECIPES = [Recipe(…), …], one for each student")
+    return made
 
 
 def load_module(path: Path) -> Any:
