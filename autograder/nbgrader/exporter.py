@@ -13,6 +13,7 @@ from nbconvert.exporters import NotebookExporter
 
 from autograder.course.assignment import Assignment, find_root, load_assignment
 from autograder.course.submission import Cell, Submission, read_submission
+from autograder.course.written import written_answers
 
 
 class SubmissionExporter(NotebookExporter):
@@ -40,7 +41,9 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
         notebook.cells.insert(0, own_cell(Cell("markdown", _quoted(text)), "problem", notebook))
         return notebook
     released = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
-    taken = _answers(released, submission)
+    taken = _solutions(released, submission)
+    answers = written_answers(notebook.cells, submission)
+    shown = {place for answer in answers.values() for place in answer.cells}
     known = {cell.source.strip() for cell in notebook.cells}
     after: dict[str, list[nbformat.NotebookNode]] = {}
     anchor = ""
@@ -50,6 +53,7 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
         if (
             cell.source.strip()
             and cell.source.strip() not in known
+            and number - 1 not in shown
             and not any(cell is mine for mine in taken.values())
         ):
             # Named by its place, so that the same submission makes the same notebook.
@@ -59,21 +63,26 @@ def canonical(assignment: Assignment, submission: Submission) -> nbformat.Notebo
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if grade_id in taken:
             cell.source = taken[grade_id].source
+        elif grade_id in answers:
+            answer = answers[grade_id]
+            doubt = f"*Not certain to be the answer: {answer.doubt}.*\n\n" if answer.doubt else ""
+            cell.source = doubt + answer.text
         cells.append(cell)
         cells += after.get(grade_id, []) if grade_id else []
     notebook.cells = cells
     return notebook
 
 
-def _answers(released: dict[str, nbformat.NotebookNode], submission: Submission) -> dict[str, Cell]:
-    """For each cell that a student may fill in, the submitted cell that does: by what it defines, then by its name."""
+def _solutions(released: dict[str, nbformat.NotebookNode], submission: Submission) -> dict[str, Cell]:
+    """For each code cell that a student may fill in, the submitted cell that does: by what it defines, then by name."""
     taken: dict[str, Cell] = {}
+    code = [cell for cell in submission.cells if cell.kind == "code"]
     for grade_id, cell in released.items():
-        if cell.metadata.nbgrader.get("locked") or not cell.metadata.nbgrader.get("solution"):
+        marks = cell.metadata.nbgrader
+        if cell.cell_type != "code" or marks.get("locked") or not marks.get("solution"):
             continue
-        same_kind = [c for c in submission.cells if c.kind == cell.cell_type]
-        named = [c for c in same_kind if c.grade_id == grade_id]
-        defining = [c for c in same_kind if c.defines(grade_id)]
+        named = [c for c in code if c.grade_id == grade_id]
+        defining = [c for c in code if c.defines(grade_id)]
         fitting = [c for c in named if c in defining] or defining[-1:] or named
         if fitting:
             taken[grade_id] = fitting[-1]
