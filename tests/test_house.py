@@ -102,11 +102,14 @@ NOT_DECIDING = {
     "autograder",
     "autograder.course",
     "autograder.course.assignment",
+    "autograder.course.attention",
     "autograder.course.errors",
     "autograder.course.late_policy",
     "autograder.course.limits",
     "autograder.course.manifest",
+    "autograder.course.text",
     "autograder.course.verdict",
+    "autograder.course.written",
     "autograder.grading",
 }
 

@@ -4,9 +4,15 @@ import argparse
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from rich.console import Console
+
+from autograder.cli.attention import show_attention
 from autograder.cli.common import Commands, root_of
+from autograder.collect.owners import EXAMPLE
 from autograder.course import places
 from autograder.course.assignment import load_assignment
+from autograder.course.attention import about_submission
+from autograder.course.submission import read_submission
 
 
 def add_to(commands: Commands) -> None:
@@ -20,8 +26,9 @@ def add_to(commands: Commands) -> None:
     collect.add_argument(
         "--pattern",
         metavar="REGEX",
-        help="how file names say whose they are, with the groups (?P<student_id>…) and (?P<file_id>…); "
-        "default: as nbgrader, Moodle, Canvas and Blackboard name them, or <student>_<assignment>.ipynb",
+        help="how file names say whose they are, with the groups (?P<student_id>…) and (?P<file_id>…), for example "
+        f"{EXAMPLE}; default: as nbgrader, Moodle, Canvas, Blackboard, Brightspace, Gradescope, Google Classroom and "
+        "GitHub Classroom name them, or <student>_<assignment>.ipynb",
     )
     collect.add_argument(
         "--timestamps",
@@ -34,19 +41,27 @@ def add_to(commands: Commands) -> None:
 def _collect(args: argparse.Namespace) -> int:
     from autograder.collect.collect import collect
     from autograder.collect.errors import ArchiveError
+    from autograder.collect.misplaced import find_misplaced
 
     root = root_of(args)
-    name = load_assignment(root, args.assignment).name
+    assignment = load_assignment(root, args.assignment)
     submitted = args.submitted or root / "submitted"
     try:
         zone = ZoneInfo(args.timestamps) if args.timestamps else None
     except (ValueError, OSError, LookupError):
         raise ArchiveError(f"there is no time zone {args.timestamps!r}; one is Europe/Vienna, another UTC") from None
-    collected = collect(args.archive, submitted, name, args.pattern, zone, root / places.REPLACED)
+    collected = collect(args.archive, submitted, assignment.name, args.pattern, zone, root / places.REPLACED)
     for outcome in collected.outcomes:
         print(outcome)
+    students = collected.students()
+    found = find_misplaced(assignment, submitted, frozenset(students))
+    attention = [*collected.attention, *found.attention]
+    for student in students:
+        submission = read_submission(submitted / student / assignment.name, student, assignment.name)
+        attention += about_submission(assignment, submission)
     counts = [f"{len(collected.students(each))} students' work {each}" for each in ("taken", "replaced", "unchanged")]
     print(", ".join(counts), f"in {submitted}")
     if zone is None and collected.students("taken", "replaced"):
         print("no times were taken, so nobody counts as late; --timestamps ZONE takes the archive's")
-    return int(bool(collected.refused))
+    show_attention(Console(highlight=False), found.taken, attention)
+    return int(bool(attention))

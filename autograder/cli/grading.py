@@ -9,7 +9,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from autograder.cli.attention import show_attention
 from autograder.cli.common import Commands, executor, positive, root_of, say
+from autograder.collect.misplaced import find_misplaced
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
@@ -45,6 +47,8 @@ def add_to(commands: Commands) -> None:
 def _grade(args: argparse.Namespace) -> int:
     assignment = load_assignment(root_of(args), args.assignment)
     submitted = (args.submitted or assignment.root / "submitted").absolute()
+    # Before anything is listed: what lies in a wrong place is put in its own.
+    found = find_misplaced(assignment, submitted, frozenset(args.student) if args.student else None)
     submissions = list_submissions(submitted, assignment.name)
     unnamed = [] if args.student else unnamed_submissions(submitted, assignment.name)
     for sentence in unnamed:
@@ -55,6 +59,7 @@ def _grade(args: argparse.Namespace) -> int:
             raise AssignmentError(f"{', '.join(absent)} has no folder {submitted}/<student>/{assignment.name}")
         submissions = [(student, folder) for student, folder in submissions if student in args.student]
     if not submissions:
+        show_attention(say, found.taken, found.attention)
         raise AssignmentError(
             f"there is nothing to grade: no folder {submitted}/<student>/{assignment.name} exists "
             "(collect submissions there, or name another folder with --submitted)"
@@ -76,7 +81,9 @@ def _grade(args: argparse.Namespace) -> int:
         failed = _recorded(recorder) if recorder else 0
     if not args.json:
         _summary(assignment, graded)
-    return int(failed > 0 or bool(unnamed) or any(one.report.verdict is Verdict.FAULT for one in graded))
+    show_attention(say, found.taken, [*found.attention, *(each for one in graded for each in one.attention)])
+    ungraded = bool(unnamed) or any(each.ungraded for each in found.attention)
+    return int(failed > 0 or ungraded or any(one.report.verdict is Verdict.FAULT for one in graded))
 
 
 def _with_progress(

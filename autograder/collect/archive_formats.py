@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ FORMATS = (
         lambda file, *limits: tar_entries(gzip.GzipFile(fileobj=file), *limits),
     ),
 )
+NOTEBOOK = re.compile(r"(?i)\.ipynb(?:\.txt|\.json)?$")  # browsers and editors add an ending of their own
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
 
 
@@ -73,4 +75,4 @@ def entry_kind(entry: Entry) -> Literal["clutter", "archive", "notebook", "other
         return "clutter"
     if is_archive(entry.parts[-1]):
         return "archive"
-    return "notebook" if entry.parts[-1].lower().endswith(".ipynb") else "other"
+    return "notebook" if NOTEBOOK.search(entry.parts[-1]) else "other"

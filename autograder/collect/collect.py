@@ -12,18 +12,23 @@ import re
 import shutil
 import tempfile
 import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
-from autograder.collect.archive_formats import archive_entries, entry_kind, suffix
+from autograder.collect.archive_formats import NOTEBOOK, archive_entries, entry_kind, suffix
+from autograder.collect.download_names import ANONYMOUS
 from autograder.collect.entry import COURSE, STUDENT, ArchiveLimits, Entry
 from autograder.collect.errors import ArchiveError, FileRefused
 from autograder.collect.owners import Naming
-from autograder.collect.safe_names import name_problem, same_name_key
+from autograder.collect.people import folder_name, note_people, read_people
+from autograder.collect.safe_names import CHECKPOINTS, name_problem, same_name_key
 from autograder.course import places
-from autograder.course.submission import MAX_BYTES, parse_time
+from autograder.course.attention import Attention
+from autograder.course.submission import MAX_BYTES, same_content
 from autograder.course.text import printable
 
 MAX_TIMESTAMP = 1000  # bytes of a timestamp.txt
@@ -48,9 +53,10 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of every file of an archive, in its order."""
+    """What became of every file of an archive, in its order, and what is to be looked at."""
 
     outcomes: tuple[FileOutcome, ...]
+    attention: tuple[Attention, ...] = ()
 
     def students(self, *actions: Action) -> list[str]:
         """The students with a file that met one of ``actions`` (default: whose work is in place), sorted."""
@@ -84,19 +90,30 @@ def collect(
     submitted.mkdir(parents=True, exist_ok=True)
     kept = (keep or submitted.parent / places.REPLACED) / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
     naming = Naming(assignment, pattern, [archive.name.removesuffix(suffix(archive.name))])
+    people_file = kept.parents[1] / places.PEOPLE.name
+    noted = read_people(people_file, assignment)
     with tempfile.TemporaryDirectory(prefix=".collecting-", dir=submitted) as scratch:
         sorter = _StudentSorter(Path(scratch), naming)
         for entry in archive_entries(archive, limits):
             sorter.take(entry)
+        sorter.tell_apart(noted)
         existing = {same_name_key(name): name for name in os.listdir(submitted)}
-        for key, files in sorted(sorter.students.items()):
-            if not files.taken:
-                continue
-            student = existing.get(key, files.student)
-            action, why = _put_in_place(files, submitted / student / assignment, kept / student / assignment, zone)
+        attention: list[Attention] = []
+        people: dict[str, str] = {}
+        for files in sorter.in_order():
+            student = existing.get(same_name_key(files.student), files.student)
+            folder = submitted / student / assignment
+            action, why = _put_in_place(files, folder, kept / student / assignment, zone)
             for _, index in files.taken.values():
-                sorter.outcomes[index] = replace(sorter.outcomes[index], action=action, why=why)
-        return Collected(tuple(sorter.outcomes))
+                sorter.outcomes[index] = replace(sorter.outcomes[index], student=files.student, action=action, why=why)
+            if action != "refused":
+                people |= {student: files.person} if files.person else {}
+                attention += _lateness(files, folder)
+        if people:
+            note_people(people_file, assignment, people)
+        collected = Collected(tuple(sorter.outcomes))
+        others = (*sorter.without_notebook(archive), *sorter.namesakes(submitted))
+        return replace(collected, attention=(*_refused(collected, archive), *others, *attention))
 
 
 @dataclass
@@ -106,7 +123,9 @@ class _StudentFiles:
     folder: Path
     student: str
     person: str
+    called: str  # as the archive calls the student
     problem: str = ""
+    late: bool = False
     taken: dict[str, tuple[tuple[Any, ...], int]] = field(default_factory=dict)  # by file: its rank and its outcome
     when: datetime | None = None
     bytes_left: int = STUDENT.total
@@ -118,7 +137,8 @@ class _StudentSorter:
     def __init__(self, scratch: Path, naming: Naming) -> None:
         self._scratch, self._naming = scratch, naming
         self.outcomes: list[FileOutcome] = []
-        self.students: dict[str, _StudentFiles] = {}
+        self.students: dict[tuple[str, str], _StudentFiles] = {}  # by name and number
+        self._skipped: dict[tuple[str, str], tuple[str, list[str]]] = {}  # who, and the names of the files
 
     def take(self, entry: Entry) -> None:
         """Take one file of the archive, or note why not."""
@@ -126,10 +146,12 @@ class _StudentSorter:
         try:
             kind = entry_kind(entry)
             if kind == "clutter":
+                if CHECKPOINTS in entry.parts and NOTEBOOK.search(entry.name):
+                    self._skip(entry, "Jupyter saved it by itself")
                 return
             # Only nbgrader's own layout has a time of its own.
             if kind == "other" and entry.parts[-2:] != (self._naming.assignment, "timestamp.txt"):
-                self._note(entry.name, "", "skipped", "it is not a notebook")
+                self._skip(entry, "it is not a notebook")
                 return
             owner = self._naming.owner(entry.parts)
             if problem := name_problem(owner.student) or name_problem(owner.file):
@@ -138,26 +160,88 @@ class _StudentSorter:
                 raise FileRefused("a student's name cannot start with a dot")
             student = owner.student
             files = self._files(student, owner.person)
-            entry = replace(entry, when=_parsed(owner.when) or entry.when)
+            entry = replace(entry, when=owner.when or entry.when)
             if kind == "archive":
                 self._take_archive(entry, files)
             else:
-                self._take_file(entry, files, owner.file)
+                self._take_file(entry, files, owner.file, (-owner.depth, datetime.min))
+            files.late |= owner.late
         except FileRefused as refusal:
             self._note(entry.name, student, "refused", str(refusal))
 
     def _note(self, name: str, student: str, action: Action, why: str = "") -> None:
         self.outcomes.append(FileOutcome(name, student, action, why))
 
+    def _skip(self, entry: Entry, why: str) -> None:
+        """Note a file that is not taken, and whose it is as far as its name says it."""
+        student = ""
+        with contextlib.suppress(FileRefused):
+            owner = self._naming.owner(entry.parts)
+            if not name_problem(owner.student):
+                student = owner.student
+                names = self._skipped.setdefault((same_name_key(student), owner.person), (student, []))[1]
+                names.append(entry.parts[-1])
+        self._note(entry.name, student, "skipped", why)
+
+    def without_notebook(self, archive: Path) -> Iterator[Attention]:
+        """What to say of students of whose files none is a notebook."""
+        refused = {outcome.student for outcome in self.outcomes if outcome.action == "refused"}
+        for key, (student, names) in self._skipped.items():
+            if student not in refused and not (key in self.students and self.students[key].taken):
+                listed = ", ".join(names[:3]) + (" and more" if names[3:] else "")
+                what, to_do = f"handed in no notebook but {listed}", "ask the student for the notebook"
+                yield Attention(student, archive, what, to_do, ungraded=True)
+
     def _files(self, student: str, person: str) -> _StudentFiles:
         folder = self._scratch / str(len(self.students))
-        files = self.students.setdefault(same_name_key(student), _StudentFiles(folder, student, person))
+        key = same_name_key(student), person
+        files = self.students.setdefault(key, _StudentFiles(folder, student, person, student))
         files.folder.mkdir(exist_ok=True)
         if files.student != student:
             files.problem = f"{files.student!r} and {student!r} are one name on many systems; rename one of them"
-        elif files.person != person:
-            files.problem = "two people have this name; tell them apart with --pattern"
         return files
+
+    def _by_name(self) -> dict[str, list[_StudentFiles]]:
+        groups: dict[str, list[_StudentFiles]] = {}
+        for (name, _), files in sorted(self.students.items()):
+            if files.taken:
+                groups.setdefault(name, []).append(files)
+        return groups
+
+    def tell_apart(self, noted: Mapping[str, str]) -> None:
+        """Give people of one name folders of their own, by their numbers and what is ``noted`` of earlier archives."""
+        for group in self._by_name().values():
+            persons = {files.person for files in group}
+            for files in group:
+                if len(group) > 1 and "" in persons:
+                    files.problem = "two people have this name; tell them apart with --pattern"
+                else:
+                    files.student = folder_name(files.called, files.person, persons, noted)
+        names = Counter(same_name_key(files.student) for files in self.in_order() if not files.problem)
+        for files in self.in_order():
+            if names[same_name_key(files.student)] > 1:
+                files.problem = "another student of the archive has this name; tell them apart with --pattern"
+
+    def in_order(self) -> list[_StudentFiles]:
+        """The students of whom something was taken."""
+        return [files for group in self._by_name().values() for files in group]
+
+    def namesakes(self, submitted: Path) -> Iterator[Attention]:
+        """What to say of people of one name, and of names that stand for nobody."""
+        for group in self._by_name().values():
+            apart = [files for files in group if not files.problem and files.student != files.called]
+            if apart:
+                listed = " and ".join(sorted(files.student for files in group if not files.problem))
+                to_do = "look up in the system's list of participants who has which number"
+                if len(group) == 1 or any((submitted / files.called).is_dir() for files in apart):
+                    to_do += f", and remove {submitted / apart[0].called} if it is one of them"
+                what = f"more than one person is called {apart[0].called}; kept apart by the system's numbers: {listed}"
+                yield Attention(apart[0].student, submitted / apart[0].student, what, to_do)
+        for pattern, to_do in ANONYMOUS.items():
+            hidden = [files.student for files in self.in_order() if re.fullmatch(pattern, files.student)]
+            if hidden:
+                what = f"{len(hidden)} students have a number for a name, {hidden[0]} for example"
+                yield Attention("", submitted, what, to_do)
 
     def _take_archive(self, entry: Entry, files: _StudentFiles) -> None:
         """Take the notebooks out of an archive that a student made. Its inside cannot say whose or how old it is."""
@@ -220,11 +304,6 @@ class _StudentSorter:
             files.when = entry.when
 
 
-def _parsed(text: str) -> datetime | None:
-    """The time that a file's name states, in UTC; None when it is none."""
-    return parse_time(re.sub(r"^(\d{4}-\d\d-\d\d)-(\d\d)-(\d\d)-(\d\d)$", r"\1 \2:\3:\4", text))
-
-
 def _comparable(when: datetime | None) -> datetime:
     return (when or datetime.min).replace(tzinfo=None)
 
@@ -264,7 +343,29 @@ def _same_files(fresh: Path, place: Path) -> bool:
     if place.is_symlink() or not place.is_dir():
         return False
     names = set(os.listdir(fresh))
-    if set(os.listdir(place)) - {"timestamp.txt"} != names - {"timestamp.txt"}:
+    more = set(os.listdir(place)) - names - {"timestamp.txt"}
+    if not names <= {*os.listdir(place), "timestamp.txt"}:
+        return False
+    # A notebook of another name was copied to the right one; see `misplaced`.
+    target = place / f"{place.name}.ipynb"
+    if more and not (more == {target.name} and any(same_content(fresh / name, target) for name in names)):
         return False
     pairs = [(fresh / name, place / name) for name in names]
     return all(b.is_file() and not b.is_symlink() and filecmp.cmp(a, b, shallow=False) for a, b in pairs)
+
+
+def _refused(collected: Collected, archive: Path) -> Iterator[Attention]:
+    """What to say of files that were refused."""
+    for outcome in collected.refused:
+        to_do = "if it is somebody's work, put it where it belongs or ask for it"
+        yield Attention(outcome.student, archive / outcome.name, outcome.why, to_do, ungraded=True)
+
+
+def _lateness(files: _StudentFiles, folder: Path) -> Iterator[Attention]:
+    """What to say of work that the system marks as late without a time, by which no lateness can be reckoned."""
+    if files.late and not (folder / "timestamp.txt").exists():
+        what = "Canvas marks it as late and gives no time, so that it does not count as late"
+        stamp = folder / "timestamp.txt"
+        yield Attention(
+            files.student, folder, what, f"write the time into {stamp.name} there, as 2026-12-02 10:00:00 UTC"
+        )

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 CLUTTER = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")  # besides every name with a dot in front
+CHECKPOINTS = ".ipynb_checkpoints"  # where Jupyter saves by itself
 MAX_NAME = 200  # bytes of one part of a path
 MAX_DEPTH = 16
 WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}

@@ -71,7 +71,9 @@ class Submission:
     submitted_at: datetime | None = None
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
+    """A notebook that cannot be graded: its verdict, and the problem in a sentence."""
+
     def __init__(self, verdict: Verdict, problem: str) -> None:
         super().__init__(problem)
         self.verdict, self.problem = verdict, problem
@@ -87,7 +89,7 @@ def read_submission(folder: Path, student: str, assignment: str) -> Submission:
         raw = _read_file(folder / f"{assignment}.ipynb", remarks)
         digest = hashlib.sha256(raw).hexdigest()
         cells = parse(raw)
-    except _Unusable as bad:
+    except Unusable as bad:
         return Submission(student, assignment, folder, (), digest, bad.problem, bad.verdict, tuple(remarks), when)
     return Submission(student, assignment, folder, cells, digest, remarks=tuple(remarks), submitted_at=when)
 
@@ -99,7 +101,7 @@ def list_submissions(submitted: Path, assignment: str) -> list[tuple[str, Path]]
     found = []
     for entry in sorted(os.scandir(submitted), key=lambda e: e.name):
         folder = Path(entry.path) / assignment
-        if _is_text(entry.name) and not entry.is_symlink() and folder.is_dir() and not folder.is_symlink():
+        if is_text(entry.name) and not entry.is_symlink() and folder.is_dir() and not folder.is_symlink():
             found.append((entry.name, folder))
     return found
 
@@ -111,11 +113,12 @@ def unnamed_submissions(submitted: Path, assignment: str) -> list[str]:
     return [
         f"{entry.name!a} is not graded: the folder's name is not text in UTF-8; rename it"
         for entry in os.scandir(submitted)
-        if not _is_text(entry.name) and (Path(entry.path) / assignment).is_dir()
+        if not is_text(entry.name) and (Path(entry.path) / assignment).is_dir()
     ]
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether a file's name can be written in UTF-8, as a gradebook does."""
     return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
@@ -142,10 +145,10 @@ def parse_time(text: str) -> datetime | None:
 
 
 def parse(raw: bytes) -> tuple[Cell, ...]:
-    """The cells of a notebook's bytes. Raises an error with the verdict for anything that is not nbformat 4."""
+    """The cells of a notebook's bytes. Raises `Unusable` for anything that is not nbformat 4."""
 
-    def bad(problem: str) -> _Unusable:
-        return _Unusable(Verdict.UNREADABLE, problem)
+    def bad(problem: str) -> Unusable:
+        return Unusable(Verdict.UNREADABLE, problem)
 
     if _values(raw) > MAX_VALUES:
         raise bad(f"the notebook is made of more than {MAX_VALUES:,} values; clear its outputs and save it again")
@@ -205,19 +208,20 @@ def _cell(number: int, cell: Any, bad: Any) -> Cell:
 
 def _read_file(path: Path, remarks: list[str]) -> bytes:
     try:
-        return _read_regular(path, MAX_BYTES)
+        return read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         note = " " + " ".join(remarks) if remarks else ""
-        raise _Unusable(Verdict.MISSING, f"there is no {path.name} in the folder.{note}") from None
+        raise Unusable(Verdict.MISSING, f"there is no {path.name} in the folder.{note}") from None
     except OSError as error:
-        raise _Unusable(Verdict.UNREADABLE, f"{path.name} cannot be read: {error.strerror or error}") from None
+        raise Unusable(Verdict.UNREADABLE, f"{path.name} cannot be read: {error.strerror or error}") from None
 
 
 def _read_small(path: Path) -> str:
-    return _read_regular(path, 1000).decode("utf-8", "replace")
+    return read_regular(path, 1000).decode("utf-8", "replace")
 
 
-def _read_regular(path: Path, limit: int) -> bytes:
+def read_regular(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file. Raises ``OSError`` for a link, anything else, and more than ``limit`` bytes."""
     # Not following links and not blocking: a link could lead to another's work, a FIFO would wait for ever.
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -238,11 +242,20 @@ def _read_regular(path: Path, limit: int) -> bytes:
 
 
 def _other_notebooks(folder: Path, assignment: str) -> Iterable[str]:
+    graded = folder / f"{assignment}.ipynb"
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".ipynb"))
     except OSError:
         return
-    others = [name for name in names if name != f"{assignment}.ipynb"]
+    others = [name for name in names if name != graded.name and not same_content(folder / name, graded)]
     if others:
         listed = ", ".join(repr(name) for name in others[:3]) + (" and more" if len(others) > 3 else "")
         yield f"The folder also holds {listed}; only {assignment}.ipynb is graded, so rename the right one to that."
+
+
+def same_content(path: Path, other: Path) -> bool:
+    """Whether two paths are regular files of the same bytes. Follows no link."""
+    try:
+        return read_regular(path, MAX_BYTES) == read_regular(other, MAX_BYTES)
+    except OSError:
+        return False

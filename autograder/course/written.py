@@ -52,6 +52,11 @@ def written_answers(released: Sequence[NotebookNode], submission: Submission) ->
     return answers
 
 
+def words_of(source: str) -> str:
+    """A cell's text whatever its line ends and spaces, which editors change."""
+    return " ".join(source.split())
+
+
 def is_written(cell: NotebookNode) -> bool:
     """Whether a released cell is one that a student writes an answer into."""
     marks = cell.metadata.get("nbgrader", {})
@@ -84,15 +89,15 @@ class _Search:
         self._cells = submission.cells
         ids = {cell.metadata.nbgrader.grade_id for cell in released if "nbgrader" in cell.metadata}
         # Stubs say alike "your answer here", so that they mark no place.
-        locked = [(_words(cell.source), cell.metadata.nbgrader.grade_id) for cell in released if is_locked(cell)]
+        locked = [(words_of(cell.source), cell.metadata.nbgrader.grade_id) for cell in released if is_locked(cell)]
         counts = Counter(words for words, _ in locked)
         by_words = {words: grade_id for words, grade_id in locked if words and counts[words] == 1}
-        known = {_words(cell.source) for cell in released}
+        known = {words_of(cell.source) for cell in released}
         self._texts: dict[int, str] = {}  # what the student wrote, by place: of an edited statement what is not it
         self._sections: list[str] = []  # for each cell, the last cell of the author's at or before it
         section = ""
         for place, cell in enumerate(self._cells):
-            words = _words(cell.source)
+            words = words_of(cell.source)
             edited = "" if words in known else next((s for s in by_words if len(s) > 40 and s in words), "")
             section = (
                 by_words.get(words) or by_words.get(edited) or (cell.grade_id if cell.grade_id in ids else section)
@@ -130,7 +135,7 @@ class _Search:
                 answers[question] = self._take(prose, "it was typed into a code cell")
 
     def _named(self, places: list[int]) -> Answer:
-        different = list({_words(self._texts[place]): place for place in reversed(places)}.values())[::-1]
+        different = list({words_of(self._texts[place]): place for place in reversed(places)}.values())[::-1]
         if len(different) > 1:
             answer = self._take(different, f"{len(different)} cells with different text claim to be the answer")
         else:
@@ -180,14 +185,9 @@ class _Search:
         return Answer(text, places, doubt)
 
 
-def _words(source: str) -> str:
-    """A cell's text whatever its line ends and spaces, which editors change."""
-    return " ".join(source.split())
-
-
 def _without(source: str, words: str) -> str:
     """What is left of ``source`` without ``words``, which it holds when spaces and line ends do not count."""
-    flat, starts = _words(source), [match.start() for match in re.finditer(r"\S+", source)]
+    flat, starts = words_of(source), [match.start() for match in re.finditer(r"\S+", source)]
 
     def at(position: int) -> int:  # of the character that stands in ``flat`` at ``position``
         before = flat[:position]

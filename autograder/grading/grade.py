@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from autograder.course.assignment import Assignment
+from autograder.course.attention import what_is_wrong
 from autograder.course.errors import GradingError
 from autograder.course.report import ExerciseResult, Report, TestResult, UnusualLine, score_exercise
 from autograder.course.submission import Cell, Submission
@@ -34,6 +35,7 @@ def grade_submission(
 ) -> Report:
     """Grade one submission, all exercises or ``only`` some. Raises `GradingError` for a fault that is not its own."""
     start = time.monotonic()
+    noted = (*submission.remarks, *what_is_wrong(assignment, submission))
     names = [name for name in assignment.exercises if only is None or name in only]
     if submission.problem:
         results = [_nothing(name, assignment, submission.verdict) for name in names]
@@ -49,10 +51,9 @@ def grade_submission(
             output = session.output
     except SandboxDied as death:
         results = [_nothing(name, assignment, death.verdict) for name in names]
-        remarks = (death.detail, *submission.remarks)
-        return _report(assignment, submission, results, seed, key, remarks, review)
+        return _report(assignment, submission, results, seed, key, (death.detail, *noted), review)
     seconds["total"] = time.monotonic() - start
-    return _report(assignment, submission, results, seed, key, submission.remarks, review, output, seconds)
+    return _report(assignment, submission, results, seed, key, noted, review, output, seconds)
 
 
 def _grade_exercise(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.course.assignment import Assignment
+from autograder.course.attention import Attention, about_submission
 from autograder.course.report import Report
 from autograder.course.submission import Submission, read_submission
 from autograder.grading import keys
@@ -19,12 +20,13 @@ from autograder.grading.task import Task
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission's report, whether it came from the store, and what the student's latest was before."""
+    """One submission's report, whether the store had it, what the student's latest was before, and what to look at."""
 
     report: Report
     cached: bool
     before: Latest | None
     decided_by: dict[str, str]
+    attention: tuple[Attention, ...] = ()
 
     @property
     def why(self) -> str:
@@ -86,7 +88,8 @@ class Grader:
 
         def finish(submission: Submission, report: Report, cached: bool) -> None:
             decided_by = self._decided_by(submission)
-            one = Graded(report, cached, self.store.put(report, decided_by), decided_by)
+            attention = tuple(about_submission(self.assignment, submission))
+            one = Graded(report, cached, self.store.put(report, decided_by), decided_by, attention)
             progress(one)
             done[report.student] = replace(one, report=report.outline())
 
