@@ -2,9 +2,11 @@
 
 import gzip
 import io
+import json
 import os
 import re
 import resource
+import shlex
 import struct
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from autograder import cli
 from autograder.collect.collect import MAX_NOTEBOOKS, collect
 from autograder.collect.entry import ArchiveLimits
 from autograder.collect.errors import ArchiveError
+from autograder.collect.owners import EXAMPLE
 from autograder.course.submission import read_submission, timestamp
 from tests.conftest import ROOT, command, copy_course
 
@@ -111,6 +114,22 @@ def why(collected):
         (f"doejane_LATE_12345_678901_{A}-3.ipynb", "doejane"),
         (f"Homework 1_jdoe_attempt_2026-11-30-15-00-00_{A}.ipynb", "jdoe"),
         (f"./ada/{A}/{A}.ipynb", None),
+        (f"ada/a1_convolution/{A}.ipynb", "ada"),
+        (f"ada/A1-Convolutoin/{A}.ipynb", "ada"),
+        (f"ada/{A}/my work/{A}.ipynb", "ada"),
+        (f"ada/{A}/{A}.ipynb.txt", "ada"),
+        (f"ada_{A}.ipynb.json", "ada"),
+        (f"Jane Doe_12345_assignsubmission_file/homework/{A}.ipynb", "Jane Doe"),
+        (f"Participant_7_assignsubmission_file_{A}.ipynb", "Participant_7"),
+        (f"Participant_7_assignsubmission_file/{A}.ipynb", "Participant_7"),
+        (f"anon_xEzfd_678901_{A}.ipynb", "anon_xEzfd"),
+        (f"LATE_anon_xEzfd_678901_{A}.ipynb", "anon_xEzfd"),
+        (f"397063-2557369 - Mary-Ann Smith - Sep 24, 2024 926 PM/{A}.ipynb", "Mary-Ann Smith"),
+        (f"assignment_2000_export/submission_123456/{A}.ipynb", "submission_123456"),
+        (f"submission_123456/{A}.ipynb", "submission_123456"),
+        (f"Jane Doe - {A}.ipynb", "Jane Doe"),
+        (f"{A}-submissions/{A}-octocat/{A}.ipynb", "octocat"),
+        (f"{A}-octo-cat/{A}.ipynb", "octo-cat"),
     ],
 )
 def test_the_owner_is_found_in_the_names_that_known_systems_give(take, submitted, name, student):
@@ -131,9 +150,16 @@ def test_a_pattern_says_how_names_are_built(take, submitted):
 
 
 @pytest.mark.parametrize(("pattern", "words"), [("(", "not a regular expression"), ("x", "student_id")])
-def test_a_pattern_that_is_none_is_refused(take, pattern, words):
-    with pytest.raises(ArchiveError, match=words):
+def test_a_pattern_that_is_none_is_refused_with_an_example(take, pattern, words):
+    with pytest.raises(ArchiveError, match=words) as refused:
         take([("x", b"")], pattern=pattern)
+    assert EXAMPLE in str(refused.value)
+
+
+def test_the_example_of_a_pattern_does_what_it_says(take, submitted):
+    _, pattern, _, name = shlex.split(EXAMPLE)
+    take([(name, NOTEBOOK)], pattern=pattern)
+    assert tree(submitted) == [place("ada")]
 
 
 @pytest.mark.parametrize("name", [f"{A}.ipynb", "mystery.ipynb", "a/b/c/d.ipynb", f"other/{A}-notes.ipynb"])
@@ -154,6 +180,123 @@ def test_a_student_cannot_name_another_as_owner(take, submitted):
     )
     assert (submitted / place("ada")).read_bytes() == NOTEBOOK
     assert tree(submitted) == [place("Trudy"), place("ada"), place("eve"), place("mallory")]
+
+
+def moodle(person, content=NOTEBOOK, name="Jane Doe"):
+    return f"{name}_{person}_assignsubmission_file_{A}.ipynb", content
+
+
+def holds(submitted, student):
+    path = submitted / place(student)
+    return path.read_bytes() if path.exists() else None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"Jane Doe_{number}_assignsubmission_file_{A}.ipynb" for number in (1, 2)],
+        [f"Jane Doe_{number}_assignsubmission_file_/{A}.ipynb" for number in (1, 2)],
+        [f"Jane Doe_{number}_9{number}_{A}.ipynb" for number in (1, 2)],
+        [f"{number}-99 - Jane Doe - Sep 24, 2024 926 PM/{A}.ipynb" for number in (1, 2)],
+    ],
+    ids=["Moodle", "Moodle's folders", "Canvas", "Brightspace"],
+)
+def test_two_people_of_one_name_are_both_taken_where_the_system_numbers_them(take, submitted, names):
+    got = take([(name, content) for name, content in zip(names, (b"one", b"two"), strict=True)])
+    assert tree(submitted) == [place("Jane Doe_1"), place("Jane Doe_2")] and got.refused == ()
+    assert holds(submitted, "Jane Doe_1") == b"one" and holds(submitted, "Jane Doe_2") == b"two"
+    (attention,) = got.attention
+    assert "Jane Doe_1 and Jane Doe_2" in attention.what and "who has which number" in attention.to_do
+
+
+def test_two_people_of_one_name_keep_their_folders_whoever_hands_in_next(take, submitted):
+    take([moodle(1, b"one")])
+    assert holds(submitted, "Jane Doe") == b"one"
+    got = take([moodle(1, b"one"), moodle(2, b"two")])
+    assert (holds(submitted, "Jane Doe"), holds(submitted, "Jane Doe_2")) == (b"one", b"two")
+    assert got.students("unchanged") == ["Jane Doe"] and "more than one person" in got.attention[0].what
+    take([moodle(2, b"two, again")])
+    take([moodle(3, b"three")])
+    assert tree(submitted) == [place("Jane Doe"), place("Jane Doe_2"), place("Jane Doe_3")]
+    assert (holds(submitted, "Jane Doe"), holds(submitted, "Jane Doe_2")) == (b"one", b"two, again")
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"a1-convolution": 3}', b"\xff"])
+def test_a_damaged_note_of_who_is_who_stops_nothing(take, submitted, damage):
+    take([moodle(1)])
+    people = submitted.parent / ".autograder" / "people.json"
+    people.write_bytes(damage)
+    take([moodle(1), moodle(5, name="Ada")])
+    assert json.loads(people.read_text()) == {A: {"Ada": "5", "Jane Doe": "1"}}
+
+
+def test_two_people_of_one_name_without_numbers_are_both_listed_and_neither_is_taken(take, submitted):
+    pattern = r"(?:(?P<person>\d+)-)?(?P<student_id>\w+)\.ipynb"
+    got = take([("1-jane.ipynb", b"one"), ("jane.ipynb", b"two"), ("2-ada.ipynb", NOTEBOOK)], pattern=pattern)
+    assert tree(submitted) == [place("ada")]
+    listed = [a.where.name for a in got.attention if "two people have this name" in a.what]
+    assert listed == ["1-jane.ipynb", "jane.ipynb"]
+
+
+def test_a_name_made_with_a_number_that_is_anothers_is_not_taken_for_it(take, submitted):
+    got = take([moodle(1, b"one"), moodle(2, b"two"), ("Jane Doe_1/" + f"{A}/{A}.ipynb", b"three")])
+    assert tree(submitted) == [place("Jane Doe_2")] and len(got.refused) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (f"Participant_7_assignsubmission_file_{A}.ipynb", "grading worksheet"),
+        (f"anon_xEzfd_678901_{A}.ipynb", "no longer anonymous"),
+        (f"submission_123456/{A}.ipynb", "submission_metadata.yml"),
+    ],
+)
+def test_a_name_that_stands_for_nobody_is_taken_and_told_of(take, name, words):
+    (attention,) = take([(name, NOTEBOOK)]).attention
+    assert "a number for a name" in attention.what and words in attention.to_do
+
+
+def test_work_that_canvas_marks_as_late_is_told_of_until_its_time_is_known(take, submitted):
+    late = [(f"doejane_LATE_12345_678901_{A}.ipynb", NOTEBOOK), (f"poe_1_2_{A}.ipynb", NOTEBOOK)]
+    (attention,) = take(late).attention
+    assert attention.who == "doejane" and "marks it as late" in attention.what and "timestamp.txt" in attention.to_do
+    (submitted / "doejane" / A / "timestamp.txt").write_text("2026-12-02 10:00:00 UTC")
+    assert take(late).attention == ()
+
+
+UNTAKEN = {
+    "a script": [(f"ada/{A}/{A}.py", b"def conv2d(): ...")],
+    "a page": [(f"Jane_1_assignsubmission_file_{A}.html", b"<html>")],
+    "a text and a picture": [(f"ada_1_2_{A}.pdf", b"%PDF"), ("ada_1_3_photo.png", b"png")],
+    "what Jupyter saved by itself": [(f"ada/{A}/.ipynb_checkpoints/{A}-checkpoint.ipynb", NOTEBOOK)],
+}
+
+
+@pytest.mark.parametrize("how", UNTAKEN)
+def test_a_student_of_whose_files_none_is_a_notebook_is_told_of(take, submitted, how):
+    got = take([*UNTAKEN[how], (place("bob"), NOTEBOOK), (f"bob/{A}/notes.pdf", b"")])
+    (attention,) = got.attention
+    assert attention.who in ("ada", "Jane") and "handed in no notebook but" in attention.what and attention.ungraded
+    assert tree(submitted) == [place("bob")]
+
+
+def test_of_two_people_of_one_name_the_one_without_a_notebook_is_told_of(take):
+    got = take([moodle(1), ("Jane Doe_2_assignsubmission_file_essay.pdf", b"")])
+    (attention,) = got.attention
+    assert attention.who == "Jane Doe" and "essay.pdf" in attention.what
+
+
+def test_a_file_that_is_refused_is_told_of(take):
+    got = take([("mystery.ipynb", NOTEBOOK), ("../evil.ipynb", b""), (place("ada"), NOTEBOOK)])
+    assert [a.where.name for a in got.attention] == ["mystery.ipynb", "evil.ipynb"]
+    assert all(a.ungraded and a.to_do for a in got.attention)
+
+
+def test_of_two_hand_ins_of_brightspace_the_later_is_taken(take, submitted):
+    days = {"Sep 24, 2024 105 PM": b"later", "Sep 24, 2024 1159 AM": b"earlier", "Sep 4, 2024 1005 PM": b"first"}
+    take([(f"7-9 - Ada - {day}/{A}.ipynb", content) for day, content in days.items()], zone=ZoneInfo("Europe/Vienna"))
+    assert holds(submitted, "Ada") == b"later"
+    assert stamp(submitted, "Ada") == datetime(2024, 9, 24, 11, 5, tzinfo=ZoneInfo("UTC"))
 
 
 def test_a_wrongly_named_notebook_keeps_its_name_so_that_grading_says_what_to_do(take, submitted):
@@ -618,6 +761,7 @@ def test_the_command_says_of_every_file_what_became_of_it(course, tmp_path, caps
     said = capsys.readouterr().out
     assert f"taken: {place('ada')} (ada)" in said and "refused: ../evil.ipynb" in said and "skipped: notes.pdf" in said
     assert "1 students' work taken" in said and "nobody counts as late" in said
+    assert "2 need a look:" in said and "evil.ipynb: " in said and "the one that was given out" in said
     assert (course / "submitted" / place("ada")).read_bytes() == NOTEBOOK
 
 
