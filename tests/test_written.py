@@ -65,6 +65,7 @@ CERTAIN = {
     "twice the same": lambda r: edited(r, text(MINE, Q), text(MINE + "\n", Q)),
     "in a cell that was made raw": lambda r: edited(r, Cell("raw", MINE, Q)),
     "in a raw cell without metadata": lambda r: edited(r, Cell("raw", MINE), metadata=False),
+    "in a copy of a code cell that was made text": lambda r: edited(r, text(STUB, Q), text(MINE, "conv2d")),
     "in two cells, one after the other": lambda r: edited(
         r, text(MINE.split("\n\n")[0]), text(MINE.split("\n\n")[1]), metadata=False
     ),
@@ -124,6 +125,7 @@ NONE = {
     "a release whose spaces an editor changed": lambda r: edited(r, text(f" {STUB}\n", Q)),
     "an emptied cell": lambda r: edited(r, text(" \n", Q)),
     "a deleted cell": lambda r: edited(r),
+    "code that was made text": lambda r: after(r, "setup", text("def conv2d(): ...", "conv2d")),
     "code below it": lambda r: edited(r, text(STUB, Q), Cell("code", "import torch\ntorch.ones(3)")),
     "nothing": lambda r: handed_in([]),
 }

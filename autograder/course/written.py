@@ -87,6 +87,9 @@ class _Search:
 
     def __init__(self, released: Sequence[NotebookNode], submission: Submission) -> None:
         self._cells = submission.cells
+        self._code = {
+            c.metadata.nbgrader.grade_id for c in released if c.cell_type == "code" and "nbgrader" in c.metadata
+        }
         ids = {cell.metadata.nbgrader.grade_id for cell in released if "nbgrader" in cell.metadata}
         # Stubs say alike "your answer here", so that they mark no place.
         locked = [(words_of(cell.source), cell.metadata.nbgrader.grade_id) for cell in released if is_locked(cell)]
@@ -171,7 +174,9 @@ class _Search:
         return Answer(text, (), "nothing stands below the question; this is all text that the student added elsewhere")
 
     def _own_texts(self) -> list[int]:
-        return [place for place in self._texts if place not in self._taken and self._is_text(place)]
+        left = [place for place in self._texts if place not in self._taken and self._is_text(place)]
+        # Elsewhere, what was an exercise's cell of code is that exercise's.
+        return [place for place in left if self._cells[place].grade_id not in self._code]
 
     def _is_text(self, place: int) -> bool:
         return self._cells[place].kind != "code"
