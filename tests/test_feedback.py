@@ -10,6 +10,7 @@ from autograder.course.manifest import Manifest
 from autograder.course.report import ExerciseResult, Report, TestResult
 from autograder.course.verdict import Verdict
 from autograder.nbgrader.feedback_page import page, summary_html, summary_text
+from autograder.nbgrader.standing import Given, Standing
 
 HOSTILE = "</title></pre></style><script>alert(1)</script>\"><img src=x onerror=alert(2)>' {{7*7}}{% x %}"
 TITLE = "The layer"
@@ -20,6 +21,7 @@ def a_manifest(title: str = "Convolution", exercise: str = TITLE, essay: str = "
         {
             "title": title,
             "due": datetime(2026, 12, 1, 23, 59, tzinfo=UTC),
+            "late": [{"within_hours": 24, "loses": 0.15}],
             "exercise": {
                 "conv2d": {"title": exercise, "points": 6},
                 "essay": {"title": essay, "points": 3, "kind": "written"},
@@ -92,7 +94,7 @@ def words(html: str) -> str:
 
 
 def test_a_page_says_what_was_earned_and_why_not_more():
-    shown = words(page(a_report(an_exercise(a_test(), WRONG)), MANIFEST, GRADED, None))
+    shown = words(page(a_report(an_exercise(a_test(), WRONG)), MANIFEST, GRADED))
     for said in (
         "Convolution",
         "ada",
@@ -109,14 +111,43 @@ def test_a_page_says_what_was_earned_and_why_not_more():
 
 
 def test_a_written_question_is_left_to_a_person():
-    assert "Why share weights?" in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, None))
-    assert "A person reads and grades this question" in words(page(a_report(), MANIFEST, GRADED, None))
+    assert "Why share weights?" in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED))
+    assert "A person reads and grades this question" in words(page(a_report(), MANIFEST, GRADED))
+
+
+def test_points_and_comments_by_hand_are_shown_and_counted():
+    standing = Standing(
+        {"conv2d": Given(4.0, 4.0, comment="One more for the\nidea."), "essay": Given(2.5, 2.5, comment="Well said.")}
+    )
+    shown = words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, standing))
+    for said in (
+        "6.5 of 9 points",
+        "4 of 6",
+        "A person gave 4 points; the tests found 3.",
+        "One more for the idea.",
+        "2.5 of 3",
+        "Well said.",
+        "Read and graded by a person.",
+    ):
+        assert said in shown  # fmt: skip
+
+
+def test_an_answer_that_waits_to_be_read_is_said_to():
+    standing = Standing({"conv2d": Given(3.0), "essay": Given(0.0, to_be_read=True)})
+    shown = words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, standing))
+    assert "3 of 9 points so far" in shown and "A person will read and grade this question" in shown
+
+
+def test_a_question_that_nobody_answered_waits_for_nobody():
+    standing = Standing({"conv2d": Given(3.0), "essay": Given(0.0)})
+    assert "There is no answer to read." in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, standing))
 
 
 def test_lateness_is_said_only_when_there_is_some():
-    late = "Handed in 5 hours late: 15 % of the score is taken off."
-    assert late in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, late))
-    assert "late" not in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, None))
+    late = Standing(penalty=0.45, seconds_late=5 * 3600)
+    said = "Handed in 5.0 hours after the due time: 15% off, which is 0.45 points."
+    assert said in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, late))
+    assert "after the due time" not in words(page(a_report(an_exercise(WRONG)), MANIFEST, GRADED, Standing()))
 
 
 def test_a_tests_points_are_its_share_of_the_exercises_points():
@@ -131,7 +162,7 @@ def test_an_exercise_that_was_not_written_is_not_taken_apart():
     for shown in (
         words(summary_html(exercise, TITLE)),
         summary_text(exercise, TITLE),
-        words(page(a_report(exercise), MANIFEST, GRADED, None)),
+        words(page(a_report(exercise), MANIFEST, GRADED)),
     ):
         assert "there is nothing to grade yet" in shown
         assert "Some reason." not in shown
@@ -143,18 +174,18 @@ def test_every_verdict_has_words_and_a_symbol(verdict):
     for shown in (words(summary_html(exercise, TITLE)), summary_text(exercise, TITLE)):
         assert verdict.meaning in shown
         assert re.search("[✓✗○◐!]", shown)
-    assert verdict.meaning in words(page(a_report(exercise, verdict=verdict), MANIFEST, GRADED, None))
+    assert verdict.meaning in words(page(a_report(exercise, verdict=verdict), MANIFEST, GRADED))
 
 
 def test_a_file_that_could_not_be_read_is_explained_without_exercises():
     report = a_report(score=0.0, verdict=Verdict.UNREADABLE, remarks=("The file ends in the middle.",))
-    shown = words(page(report, MANIFEST, GRADED, None))
+    shown = words(page(report, MANIFEST, GRADED))
     assert "The file could not be read as a notebook." in shown
     assert "The file ends in the middle." in shown
 
 
 def test_a_page_is_complete_in_itself():
-    html = page(a_report(an_exercise(WRONG), output="hello"), MANIFEST, GRADED, None)
+    html = page(a_report(an_exercise(WRONG), output="hello"), MANIFEST, GRADED)
     tags = Page(html).tags
     assert not {tag for tag, _ in tags} & {"script", "img", "link", "iframe", "object", "form"}
     assert not re.search(r"https?:|url\(|@import|\bon\w+=", html)
@@ -201,8 +232,9 @@ def test_nothing_becomes_markup_on_a_page():
     )
     manifest = a_manifest(hostile("course"), hostile("exercise"), hostile("essay"))
     places = ("Failed", "Passed", "Message", "Detail", "remark of the exercise", "student", "output", "remark")
-    html = page(report, manifest, GRADED, hostile("late"))
-    assert_harmless(html, *places, "course", "exercise", "essay", "late")
+    comments = {name: Given(1.0, 1.0, comment=hostile(f"comment on {name}")) for name in ("conv2d", "essay")}
+    html = page(report, manifest, GRADED, Standing(comments))
+    assert_harmless(html, *places, "course", "exercise", "essay", "comment on conv2d", "comment on essay")
 
 
 def test_nothing_becomes_markup_in_a_summary():
@@ -212,7 +244,7 @@ def test_nothing_becomes_markup_in_a_summary():
 
 
 def test_what_a_notebook_printed_is_clipped():
-    html = page(a_report(an_exercise(WRONG), output="x" * 1_000_000), MANIFEST, GRADED, None)
+    html = page(a_report(an_exercise(WRONG), output="x" * 1_000_000), MANIFEST, GRADED)
     assert len(html) < 40_000
     assert "more characters" in html
 

@@ -99,7 +99,7 @@ def test_who_handed_in_no_notebook_is_recorded_whenever_that_is_added(assignment
     with Recording(assignment) as recording:
         recording.add(reports[:2])
         recording.add([nothing])
-        assert recording.finish() == {}
+        assert recording.failed == {}
     assert scores(assignment) == {report.student: report.score for report in reports[:2]} | {"nobody": 0.0}
 
 
@@ -110,10 +110,10 @@ def test_a_recorder_takes_reports_as_they_come(assignment, reports):
         recorder.ready()
         for report in reports:
             recorder.add(report.student)
-        assert recorder.finish(lambda visits, expected, at: told.append((visits, expected))) == {}
+        assert recorder.finish(lambda visits, expected, at: told.append((visits, expected))).failed == {}
     assert scores(assignment) == {report.student: report.score for report in reports}
     assert told[-1] == (2 * len(reports), 2 * len(reports))
-    assert all(store.latest(assignment.name, student).recorded_with for student in STUDENTS)
+    assert all(store.latest(assignment.name, student).recorded for student in STUDENTS)
     assert (assignment.root / "grades.csv").is_file()
     assert all((assignment.root / "feedback" / s / assignment.name / "report.html").is_file() for s in STUDENTS)
 
@@ -130,7 +130,7 @@ def test_a_recorder_that_is_killed_begins_again(assignment, reports, when):
             recorder.add(report.student)
         if when == "added":
             recorder.process.kill()
-        assert recorder.finish() == {}
+        assert recorder.finish().failed == {}
     assert scores(assignment) == {report.student: report.score for report in reports}
 
 

@@ -44,11 +44,11 @@ def test_the_latest_says_what_came_before(store):
 
 def test_being_recorded_lasts_until_the_report_changes(store):
     store.put(report())
-    store.mark_recorded("a1", "ada", "words")
+    store.mark_recorded("a1", "ada")
     store.put(report())
-    assert store.latest("a1", "ada").recorded_with == "words"
+    assert store.latest("a1", "ada").recorded
     store.put(report(key="j" * 64))
-    assert not store.latest("a1", "ada").recorded_with
+    assert not store.latest("a1", "ada").recorded
 
 
 def test_a_fault_is_not_kept(store):

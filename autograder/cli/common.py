@@ -13,7 +13,7 @@ from autograder.grading.local import LocalExecutor
 
 say = Console(stderr=True, highlight=False)
 if not say.is_terminal:
-    say = Console(stderr=True, highlight=False, width=120)  # a log file has room for the table
+    say = Console(stderr=True, highlight=False, width=150)  # a log file has room for the table
 
 
 class Commands:

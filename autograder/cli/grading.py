@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.markup import escape
@@ -20,7 +21,8 @@ from autograder.course.text import printable
 from autograder.course.verdict import Verdict
 from autograder.grading.executor import Executor
 from autograder.grading.grader import Graded, Grader
-from autograder.nbgrader.recorder_process import RecorderProcess
+from autograder.nbgrader.recorder_process import Recorded, RecorderProcess
+from autograder.nbgrader.standing import Standing
 from autograder.pages.theme import TERMINAL
 
 MOST_NAMES = 12  # that a line of a summary lists
@@ -78,12 +80,13 @@ def _grade(args: argparse.Namespace) -> int:
             for one in graded:
                 # Our own faults are not stored, and have nothing that an outline leaves out.
                 print((grader.store.get(one.report.key) or one.report).model_dump_json())
-        failed = _recorded(recorder) if recorder else 0
+        recorded = _recorded(recorder) if recorder else Recorded()
     if not args.json:
-        _summary(assignment, graded)
+        _summary(assignment, graded, recorded.standings)
     show_attention(say, found.taken, [*found.attention, *(each for one in graded for each in one.attention)])
     ungraded = bool(unnamed) or any(each.ungraded for each in found.attention)
-    return int(failed > 0 or ungraded or any(one.report.verdict is Verdict.FAULT for one in graded))
+    ours = any(one.report.verdict is Verdict.FAULT for one in graded)
+    return int(bool(recorded.failed) or ungraded or ours)
 
 
 def _with_progress(
@@ -113,8 +116,8 @@ def _with_progress(
         return grader.grade_class(submissions, executor, done, recorder.ready if recorder else lambda: None)
 
 
-def _recorded(recorder: RecorderProcess) -> int:
-    """Wait until the gradebook has all reports that it lacked; returns how many it did not take."""
+def _recorded(recorder: RecorderProcess) -> Recorded:
+    """Wait until the gradebook has all reports that it lacked, and say which it did not take."""
     columns = [TextColumn("gradebook and feedback"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[at]}")]
     with Progress(*columns, console=say, disable=not say.is_terminal) as progress:
         bar = progress.add_task("recording", total=None, at="")
@@ -122,26 +125,49 @@ def _recorded(recorder: RecorderProcess) -> int:
         def told(visits: int, expected: int, at: str) -> None:
             progress.update(bar, completed=visits, total=expected or None, at=escape(printable(at)))
 
-        failed = recorder.finish(told)
-    for student, why in failed.items():
+        recorded = recorder.finish(told)
+    for student, why in recorded.failed.items():
         say.print(f"[red]{escape(printable(student))} was not recorded:[/red] {escape(why)}", soft_wrap=True)
-    return len(failed)
+    return recorded
 
 
-def _summary(assignment: Assignment, graded: list[Graded]) -> None:
+def _table(assignment: Assignment, graded: list[Graded], standings: Mapping[str, Standing]) -> Table:
+    """A line a student: what the tests found and, where there is a gradebook, the score as it has it."""
+    columns = {"tests": bool(standings), "written": bool(standings and assignment.written)}
+    columns |= {"late": any(standing.penalty for standing in standings.values()), "score": True}
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("student", overflow="fold")
-    for name in assignment.exercises:
+    for name in ("student", *assignment.exercises):
         table.add_column(name, overflow="fold")
-    table.add_column("score", justify="right")
+    for name in (name for name, shown in columns.items() if shown):
+        table.add_column(name, justify="right")
+    most = sum(exercise.points for exercise in assignment.manifest.exercise.values())
     for one in graded:
-        report = one.report
+        report, standing = one.report, standings.get(one.report.student)
         cells = []
         for result in report.exercises:
             style = TERMINAL["part" if 0 < result.score < result.max_score else result.verdict.role]
             cells.append(f"[{style}]{result.verdict}[/{style}]")
-        table.add_row(escape(printable(report.student)), *cells, f"{report.score:g}/{report.max_score:g}")
-    say.print(table)
+        tests = f"{report.score:g}/{report.max_score:g}"
+        about = {"tests": tests, "written": "", "late": "", "score": "" if standings else tests}
+        if standing is not None:
+            about["written"] = _written(assignment, standing)
+            about["late"] = f"-{standing.penalty:g}" if standing.penalty else ""
+            about["score"] = f"{standing.score:g}/{most:g}"
+        shown = (text for name, text in about.items() if columns[name])
+        table.add_row(escape(printable(report.student)), *cells, *shown)
+    return table
+
+
+def _written(assignment: Assignment, standing: Standing) -> str:
+    """The points that persons gave for written answers, or that there is something to be read."""
+    if any(name in assignment.written for name in standing.to_be_read):
+        return "to be read"
+    points = sum(standing.exercises[name].score for name in assignment.written)
+    return f"{points:g}/{sum(exercise.points for exercise in assignment.written.values()):g}"
+
+
+def _summary(assignment: Assignment, graded: list[Graded], standings: Mapping[str, Standing]) -> None:
+    say.print(_table(assignment, graded, standings))
     for one in graded:
         report = one.report
         if report.verdict is Verdict.FAULT:

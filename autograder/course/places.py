@@ -1,11 +1,16 @@
-"""Where the harness keeps what is its own, below a course's root."""
+"""Where a course's own things are, below its root."""
 
 from pathlib import Path
 
+GRADEBOOK = Path("gradebook.db")  # nbgrader's
+GRADES = Path("grades.csv")
+BACKUPS = Path("backups")
 STATE = Path(".autograder")
 SECRET = STATE / "secret"  # what seeds are drawn from
 REPORTS = STATE / "reports"  # by key
 LATEST = STATE / "latest"  # which report is each student's newest
 PEOPLE = STATE / "people.json"  # whose work students' folders hold, by a system's numbers
 REPLACED = STATE / "replaced"  # what `collect` found where it put something new
+UNFINISHED = STATE / "unfinished"  # folders that nbgrader's converters are filling
+FEEDBACK = STATE / "feedback"  # what each student's pages were made from
 SET_ASIDE = STATE / "set-aside"  # links and the like that nbgrader would have followed

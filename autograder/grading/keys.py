@@ -4,7 +4,6 @@ A key is a hash of what decides a grade and of nothing else. A colour, a help te
 the sample class or a written question decides none, so a change of one regrades nobody.
 """
 
-import contextlib
 import hashlib
 import hmac
 import json
@@ -14,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from autograder.course import places
+from autograder.course import files, places
 from autograder.course.assignment import Assignment
+from autograder.course.errors import AssignmentError
 from autograder.course.submission import Submission
 from autograder.course.verdict import Verdict
 
@@ -32,19 +32,27 @@ DECIDING = (
     "grading/grade.py",
     "grading/session.py",
 )
+SECRET_BYTES = 32
 LIBRARIES = ("torch", "numpy", "ipython")  # what a student's values come from, and what its cells run in
 
 
 def course_secret(root: Path) -> bytes:
-    """The secret that seeds are drawn from; made on first use, readable by its owner alone, outside every jail."""
+    """The secret that seeds are drawn from; made on first use, readable by its owner alone, outside every jail.
+
+    Raises `AssignmentError` for a file that holds less than a whole secret: seeds drawn from it could be foreseen.
+    """
     path = root / places.SECRET
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_bytes()
-    path.parent.mkdir(exist_ok=True)
-    with contextlib.suppress(FileExistsError), path.open("xb") as file:
-        path.chmod(0o600)
-        file.write(secrets.token_bytes(32))
-    return path.read_bytes()
+    if not path.exists():
+        # Of two that start at once the first to write gives both their secret.
+        files.write_whole(path, secrets.token_bytes(SECRET_BYTES), 0o600, replace=False)
+    secret = path.read_bytes()
+    if len(secret) < SECRET_BYTES:
+        raise AssignmentError(
+            f"{path} holds {len(secret)} bytes of the {SECRET_BYTES} that a secret has, so the hidden tests' inputs "
+            "could be foreseen; put it back with `autograder restore`, or remove the file: then a new secret is made, "
+            "and every submission is graded again, with other inputs"
+        )
+    return secret
 
 
 def assignment_seed(secret: bytes, assignment: str) -> int:

@@ -1,12 +1,11 @@
 """Keeps reports on disk under the hash of what decided them, and remembers which one is each student's latest.
 
-Every file is written beside its place and moved there, so a reader sees a whole report or none, whenever a writer dies.
+Every file is written whole or not at all, so a reader sees a whole report or none, whenever a writer dies.
 """
 
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -14,24 +13,23 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from autograder.course import places
+from autograder.course import files, places
 from autograder.course.report import SCHEMA_VERSION, Report
 from autograder.course.verdict import Verdict
 
-UNFINISHED = ".new-"  # before the number of the process that writes
+PRIVATE = 0o600  # what students' notebooks printed is nobody's but the owner's
 
 
 class Latest(BaseModel):
-    """What a student's newest report says, what decided it, and with which words of the manifest it is recorded.
+    """What a student's newest report says, what decided it, and whether the gradebook holds it.
 
-    ``decided_by`` has a digest of each part, under the words to call it by. ``recorded_with`` is the digest that
-    `mark_recorded` was given, empty while the gradebook does not hold the report.
+    ``decided_by`` has a digest of each part, under the words to call it by.
     """
 
     key: str
     score: float
     verdict: Verdict
-    recorded_with: str = ""
+    recorded: bool = False
     decided_by: dict[str, str] = {}
 
 
@@ -55,16 +53,16 @@ class Store:
         before = self.latest(report.assignment, report.student)
         if report.verdict is Verdict.FAULT:
             return before
-        _write(self._report_path(report.key), report.model_dump_json())
+        files.write_whole(self._report_path(report.key), report.model_dump_json(), PRIVATE)
         same = before is not None and before.key == report.key
         now = Latest(
             key=report.key,
             score=report.score,
             verdict=report.verdict,
-            recorded_with=before.recorded_with if same else "",
+            recorded=before.recorded if same else False,
             decided_by=dict(decided_by) or (before.decided_by if same else {}),
         )
-        _write(self._latest_path(report.assignment, report.student), now.model_dump_json())
+        files.write_whole(self._latest_path(report.assignment, report.student), now.model_dump_json(), PRIVATE)
         return before
 
     def latest(self, assignment: str, student: str) -> Latest | None:
@@ -74,19 +72,17 @@ class Store:
         except (FileNotFoundError, ValidationError, json.JSONDecodeError):
             return None
 
-    def mark_recorded(self, assignment: str, student: str, display: str) -> None:
-        """Remember that the gradebook holds the student's latest report, and with which `keys.display_digest`."""
+    def mark_recorded(self, assignment: str, student: str) -> None:
+        """Remember that the gradebook holds the student's latest report."""
         latest = self.latest(assignment, student)
         if latest is not None:
-            done = latest.model_copy(update={"recorded_with": display})
-            _write(self._latest_path(assignment, student), done.model_dump_json())
+            done = latest.model_copy(update={"recorded": True})
+            files.write_whole(self._latest_path(assignment, student), done.model_dump_json(), PRIVATE)
 
     def remove_unfinished(self) -> None:
         """Remove what writers that were killed left unfinished."""
         for place in (self._reports, self._latest):
-            for path in place.rglob(f"{UNFINISHED}*"):
-                if not Path(f"/proc/{path.name.removeprefix(UNFINISHED).partition('-')[0]}").exists():
-                    path.unlink(missing_ok=True)
+            files.remove_unfinished(place)
 
     def _report_path(self, key: str) -> Path:
         return self._reports / key[:2] / f"{key}.json"
@@ -98,17 +94,3 @@ class Store:
         if len(name) > 200:
             name = f"{name[:150]}-{hashlib.sha256(name.encode()).hexdigest()[:40]}"
         return self._latest / assignment / f"{name}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-")
-    try:
-        with os.fdopen(fd, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from autograder.course import places
 from autograder.course.assignment import AUTHORS_ONLY
 
 # nbgrader makes a new gradebook by running the command `alembic`, which an environment that is not activated hides.
@@ -30,6 +31,9 @@ def configure(c: Config, root: Path) -> None:
         "nbgrader.preprocessors.SaveAutoGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
+    # nbgrader empties a student's folder of feedback, our page included, and makes its own.
+    c.GenerateFeedback.pre_convert_hook = "autograder.nbgrader.hooks.before_feedback"
+    c.GenerateFeedback.post_convert_hook = "autograder.nbgrader.hooks.after_feedback"
     c.AssignLatePenalties.plugin_class = "autograder.nbgrader.late.LatePenaltyPlugin"
     c.ZipCollectApp.extractor_plugin = "autograder.nbgrader.zip_collect.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "autograder.nbgrader.zip_collect.SafeCollector"
@@ -38,4 +42,4 @@ def configure(c: Config, root: Path) -> None:
 
 def gradebook_url(root: Path) -> str:
     """The address of a course's gradebook."""
-    return f"sqlite:///{root / 'gradebook.db'}"
+    return f"sqlite:///{root / places.GRADEBOOK}"

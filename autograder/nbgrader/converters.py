@@ -4,20 +4,21 @@ import contextlib
 import io
 import logging
 import os
+import shutil
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
-from autograder.course.errors import AssignmentError
+from autograder.course import files, places
+from autograder.course.errors import in_a_sentence, is_of_the_machine
 from autograder.nbgrader.config import configure
-
-
-class GradebookError(AssignmentError):
-    """Something that nbgrader would not do, in a sentence."""
+from autograder.nbgrader.database import GradebookError, in_words, require_sound
 
 
 def course_directory(root: Path, assignment: str = "", student: str = "*") -> CourseDirectory:
@@ -29,12 +30,35 @@ def course_directory(root: Path, assignment: str = "", student: str = "*") -> Co
     return course
 
 
+class _Said(logging.Handler):
+    """Keeps what nbgrader logs, and the last exception that it was handling as it did."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self.error: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += [line for line in record.getMessage().splitlines() if line.strip()]
+        handled = sys.exc_info()[1]
+        if handled is not None and not isinstance(handled, NbGraderException):
+            self.error = handled
+
+
+class SubmissionError(GradebookError):
+    """One submission or another is what nbgrader would not have; it has been through all that it was asked for."""
+
+
 def convert(converter: type, course: CourseDirectory, **options: object) -> None:
-    """Run one of nbgrader's converters as its command would, its log kept for the error if there is one."""
-    log = logging.getLogger("autograder.nbgrader")
-    said = io.StringIO()
-    handler = logging.StreamHandler(said)
-    log.handlers, log.propagate = [handler], False
+    """Run one of nbgrader's converters as its command would; what it logs is kept for the error if there is one.
+
+    Raises `SubmissionError`, `GradebookError` where the gradebook cannot be used, and `OSError` and `MemoryError` where
+    the machine is what fails.
+    """
+    if not issubclass(converter, _OfSomeStudents):  # those work in a gradebook that is open
+        require_sound(Path(course.root))
+    log, said = logging.getLogger("autograder.nbgrader"), _Said()
+    log.handlers, log.propagate = [said], False
     log.setLevel(logging.WARNING)
     try:
         with contextlib.redirect_stderr(io.StringIO()):
@@ -43,16 +67,35 @@ def convert(converter: type, course: CourseDirectory, **options: object) -> None
                 setattr(made, name, value)
             made.start()
     except (NbGraderException, SystemExit) as error:
-        lines = [line for line in said.getvalue().splitlines() if line.strip()]
-        raise GradebookError("\n".join(lines[-12:]) or str(error)) from error
+        if is_of_the_machine(said.error):
+            raise said.error from error
+        if isinstance(said.error, SQLAlchemyError):
+            raise GradebookError(in_words(Path(course.root), said.error)) from said.error
+        why = in_a_sentence(said.error) if said.error else " ".join(said.lines[-1:]) or str(error)
+        raise SubmissionError(why) from error
 
 
 class _OfSomeStudents:
-    """A converter that works on some students alone and says which it is at. nbgrader itself knows one, or all."""
+    """A converter that works on some students alone and says which it is at. nbgrader itself knows one, or all.
 
+    nbgrader empties a student's folder and then fills it. This one fills another, beside, and when that is whole
+    ``settle`` is called and its files are moved to their places. ``undo`` is called after what was not settled.
+    """
+
+    step = ""
     students: Collection[str] = ()
-    progress: Callable[[str], None] = staticmethod(lambda student: None)
-    settle: Callable[[], None] = staticmethod(lambda: None)
+    begin: Callable[[str], None] = staticmethod(lambda student: None)
+    settle: Callable[[str, Path], None] = staticmethod(lambda student, folder: None)
+    undo: Callable[[], None] = staticmethod(lambda: None)
+
+    def start(self) -> None:
+        unfinished = places.STATE / f"{files.UNFINISHED}{os.getpid()}-{self.step}"
+        setattr(self.coursedir, f"{self.step}_directory", str(unfinished))
+        try:
+            super().start()
+        finally:
+            self.undo()
+            shutil.rmtree(Path(self.coursedir.root) / unfinished, ignore_errors=True)
 
     def init_notebooks(self) -> None:
         # nbgrader looks for folders by a glob pattern, which takes a name with brackets for a pattern of its own.
@@ -66,14 +109,29 @@ class _OfSomeStudents:
         return f"(?s){path}" if escape else path
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
-        self.settle()  # the one before
-        self.progress(student_id)
+        self.undo()  # what is left of the one before, if that failed
+        self.begin(student_id)
+        self._at = student_id
         return super().init_destination(assignment_id, student_id)
+
+    def run_post_convert_hook(self) -> None:
+        # Not nbgrader's hook, which keeps to itself what goes wrong.
+        name = self.coursedir.assignment_id
+        folder = Path(self._format_dest(name, self._at))
+        self.settle(self._at, folder)
+        files.move_files(folder, Path(self.coursedir.root) / self.step / self._at / name)
 
 
 class AutogradeSome(_OfSomeStudents, Autograde):
     """nbgrader's ``autograde`` for some students."""
 
+    step = "autograded"
+
 
 class GenerateFeedbackForSome(_OfSomeStudents, GenerateFeedback):
     """nbgrader's ``generate_feedback`` for some students."""
+
+    step = "feedback"
+
+    def run_pre_convert_hook(self) -> None:
+        pass  # it is there for nbgrader's own command; late penalties are up to date

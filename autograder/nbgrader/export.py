@@ -7,6 +7,7 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
+from autograder.course import files
 from autograder.course.assignment import find_root
 from autograder.nbgrader.late import assign_penalties
 
@@ -27,15 +28,14 @@ class GradesCsv(ExportPlugin):
         assign_penalties(gradebook, find_root(Path.cwd()))
         path = Path(self.to or "grades.csv")
         chosen_students, chosen = {str(s) for s in self.student}, {str(a) for a in self.assignment}
-        with path.open("w", newline="", encoding="utf-8") as file:
+        students = [s for s in gradebook.students if not chosen_students or s.id in chosen_students]
+        assignments = [a for a in gradebook.assignments if not chosen or a.name in chosen]
+        # In one order, so that two exports can be compared. The gradebook keeps that in which students were recorded.
+        with files.whole(path) as new, new.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            for assignment in gradebook.assignments:
-                for student in gradebook.students:
-                    if (chosen and assignment.name not in chosen) or (
-                        chosen_students and student.id not in chosen_students
-                    ):
-                        continue
+            for student in sorted(students, key=lambda student: student.id):
+                for assignment in sorted(assignments, key=lambda assignment: assignment.name):
                     row = _row(gradebook, assignment, student)
                     writer.writerow({name: harmless(value) for name, value in row.items()})
 

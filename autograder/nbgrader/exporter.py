@@ -26,7 +26,7 @@ class SubmissionExporter(NotebookExporter):
         root = find_root(Path.cwd())
         path = Path(filename).absolute()
         told = (resources or {}).get("nbgrader", {})
-        if path.is_relative_to(root / "autograded") or told.get("notebook") != told.get("assignment"):
+        if not path.is_relative_to(root / "submitted") or told.get("notebook") != told.get("assignment"):
             return super().from_filename(filename, resources=resources, **kwargs)
         assignment = load_assignment(root, told["assignment"])
         submission = read_submission(path.parent, told["student"], assignment.name)

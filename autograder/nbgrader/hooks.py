@@ -1,4 +1,4 @@
-"""What is done to a submission before nbgrader touches it."""
+"""What is done to a submission before nbgrader's own commands touch it, and after."""
 
 import logging
 import os
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import places
-from autograder.course.assignment import find_root, load_assignment
+from autograder.course.assignment import Assignment, assignment_names, find_root, load_assignment
 from autograder.course.submission import timestamp
-from autograder.nbgrader.gradebook import set_due_date
+from autograder.grading.store import Store
+from autograder.nbgrader.feedback import write_page
+from autograder.nbgrader.gradebook import set_due_date, standings
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,27 @@ def set_aside_oddities(assignment: str, student: str, notebooks: list[str], **_:
     """The first half of `before_autograde`."""
     for folder in {Path(notebook).absolute().parent for notebook in notebooks}:
         set_aside(find_root(folder), folder)
+
+
+def before_feedback(notebooks: list[str], **_: Any) -> None:
+    """nbgrader's ``pre_convert_hook`` of feedback: bring the late penalty that it will show up to date."""
+    for assignment, student in _submissions(notebooks):
+        standings(assignment, student)
+
+
+def after_feedback(notebooks: list[str], **_: Any) -> None:
+    """nbgrader's ``post_convert_hook`` of feedback: our page beside its own."""
+    for assignment, student in _submissions(notebooks):
+        folder = assignment.root / "feedback" / student / assignment.name
+        for standing in standings(assignment, student).values():
+            write_page(assignment, Store(assignment.root), student, standing, folder)
+
+
+def _submissions(notebooks: list[str]) -> list[tuple[Assignment, str]]:
+    """The assignment and student of each notebook, of those that the harness grades."""
+    root, folders = find_root(Path.cwd()), dict.fromkeys(Path(notebook).parent for notebook in notebooks)
+    known = assignment_names(root)
+    return [(load_assignment(root, f.name), f.parent.name) for f in folders if f.name in known]
 
 
 def set_aside(root: Path, folder: Path) -> list[Path]:

@@ -1,12 +1,13 @@
 """Late work, by the steps that the assignment's manifest states."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.plugins import LateSubmissionPlugin
 
 from autograder.course.assignment import assignment_names, find_root, load_assignment
-from autograder.course.late_policy import points_lost
+from autograder.course.late_policy import LateStep, points_lost
 
 
 class LatePenaltyPlugin(LateSubmissionPlugin):
@@ -30,6 +31,10 @@ def assign_penalties(gradebook: Gradebook, root: Path) -> None:
         manifest = load_assignment(root, assignment.name).manifest
         for submission in assignment.submissions:
             for notebook in submission.notebooks:
-                lost = points_lost(manifest.late, notebook.score, submission.total_seconds_late)
-                notebook.late_submission_penalty = lost or None  # as nbgrader keeps it
+                assign_penalty(notebook, manifest.late, notebook.score, submission.total_seconds_late)
     gradebook.db.commit()
+
+
+def assign_penalty(notebook: SubmittedNotebook, steps: Sequence[LateStep], score: float, seconds_late: float) -> None:
+    """Bring the late penalty of one notebook, whose score is ``score``, up to date."""
+    notebook.late_submission_penalty = points_lost(steps, score, seconds_late) or None  # as nbgrader keeps it

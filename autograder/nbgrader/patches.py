@@ -5,7 +5,7 @@ Together they would take most of the time of recording.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,10 +13,10 @@ from nbconvert.exporters import html
 from nbgrader.api import Gradebook
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from autograder.nbgrader.config import gradebook_url
+from autograder.nbgrader.database import open_gradebook
 
 
-class _SessionOfOneSubmission(Session):
+class SessionOfOneSubmission(Session):
     """A database session in which nbgrader's many commits of one submission wait for `settle`."""
 
     def commit(self) -> None:
@@ -30,28 +30,26 @@ class _SessionOfOneSubmission(Session):
 
 
 @contextlib.contextmanager
-def one_gradebook(root: Path) -> Iterator[Callable[[], None]]:
-    """Let all of nbgrader's steps share one open gradebook; gives the function that settles what they wrote.
+def one_gradebook(root: Path) -> Iterator["SessionOfOneSubmission"]:
+    """Let all of nbgrader's steps share one open gradebook; gives its session, which settles what they wrote.
 
     nbgrader opens the gradebook anew in every step of every submission and looks through all of its tables, SQLAlchemy
     compiles every query anew each time, and every cell is a transaction of its own that waits for the disk. So a
-    submission is also recorded whole or not at all.
+    submission is also recorded whole or not at all. Raises `GradebookError` when the gradebook cannot be used.
     """
-    opened = Gradebook(gradebook_url(root))
-    opened.db.remove()
-    opened.db = scoped_session(sessionmaker(class_=_SessionOfOneSubmission, bind=opened.engine, future=True))
     originals = Gradebook.__init__, Gradebook.close
+    with open_gradebook(root) as opened:
+        opened.db.remove()
+        opened.db = scoped_session(sessionmaker(class_=SessionOfOneSubmission, bind=opened.engine, future=True))
 
-    def share(self: Gradebook, *_: object, **__: object) -> None:
-        self.__dict__.update(opened.__dict__)
+        def share(self: Gradebook, *_: object, **__: object) -> None:
+            self.__dict__.update(opened.__dict__)
 
-    Gradebook.__init__, Gradebook.close = share, lambda self: None
-    settle = opened.db().settle
-    try:
-        yield settle
-    finally:
-        Gradebook.__init__, Gradebook.close = originals
-        opened.close()
+        Gradebook.__init__, Gradebook.close = share, lambda self: None
+        try:
+            yield opened.db()
+        finally:
+            Gradebook.__init__, Gradebook.close = originals
 
 
 class _NotParsed:

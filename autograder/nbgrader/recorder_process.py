@@ -11,18 +11,28 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from autograder.course import places
 from autograder.course.assignment import Assignment, load_assignment
-from autograder.course.errors import AssignmentError
+from autograder.course.errors import AssignmentError, in_a_sentence
 from autograder.course.report import Report
-from autograder.grading import keys
 from autograder.grading.local import die_with_parent
 from autograder.grading.store import Store
+from autograder.nbgrader.standing import Standing
 
 BATCH = 10  # students; what nbgrader does once for each batch takes a fifth of what it does for each of them
 STARTS = 3
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a recorder came to: what the gradebook says of each student, and whom nbgrader would not have, and why."""
+
+    standings: dict[str, Standing] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 class RecorderProcess:
@@ -62,7 +72,7 @@ class RecorderProcess:
         self._ready = False
         self._visits, self._expected = 0, 0
         self._at = ""
-        self._failed: dict[str, str] | None = None
+        self._recorded: Recorded | None = None
         for student in self._added:
             self._tell(student)
 
@@ -80,15 +90,15 @@ class RecorderProcess:
         while self._why is None and self._hear(0):  # or its words would fill the pipe
             pass
 
-    def finish(self, progress: Callable[[int, int, str], None] = lambda visits, expected, at: None) -> dict[str, str]:
+    def finish(self, progress: Callable[[int, int, str], None] = lambda visits, expected, at: None) -> Recorded:
         """Wait until all is recorded and everyone has feedback.
 
-        Returns the students that nbgrader would not record, with its words. ``progress`` is told how many of how many
+        ``progress`` is told how many of how many
         visits to a student are behind it, two for each, and at whom it is. Raises `AssignmentError` when nothing can be
         recorded.
         """
         self._tell(None)
-        while self._why is None and self._failed is None:
+        while self._why is None and self._recorded is None:
             starts = self._starts
             self._hear(None)
             if self._starts != starts:
@@ -96,7 +106,7 @@ class RecorderProcess:
             progress(self._visits, self._expected, self._at)
         if self._why is not None:
             raise self._why
-        return self._failed
+        return self._recorded
 
     def _tell(self, student: str | None) -> None:
         with contextlib.suppress(OSError):  # one that has ended is found out when it is listened to
@@ -121,8 +131,8 @@ class RecorderProcess:
                 self._visits, self._at = self._visits + 1, student
             case ("expect", visits):
                 self._expected = visits
-            case ("done", failed):
-                self._failed = failed
+            case ("done", recorded):
+                self._recorded = recorded
             case ("refused", why):
                 self._why = AssignmentError(why)
         return True
@@ -133,10 +143,15 @@ class RecorderProcess:
         self._stop()
         if code is None or code >= 0 or self._starts == STARTS:
             self._why = AssignmentError(
-                f"the process that records grades ended ({code}); every report is kept, so run the same command again"
+                f"the process that records grades was ended {self._starts} times ({_how(code)}); every report is kept, "
+                "so run the same command again"
             )
         else:
             self._start()
+
+
+def _how(code: int | None) -> str:
+    return f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
 
 
 # --- the process --------------------------------------------------------------------------------------------------
@@ -145,9 +160,9 @@ class RecorderProcess:
 def _serve(pipe: Connection, root: Path, name: str) -> None:
     """Record the students whose names come down the pipe until None comes, and say how it goes:
 
-    ``("ready",)``: the gradebook knows the assignment; ``("at", student)``: it has come to a student, for the first or
-    second time; ``("expect", visits)``: how many times it will have; ``("done", failed)``: all is done but for some
-    students, with nbgrader's words; ``("refused", why)``: nothing can be recorded.
+    ``("ready",)``: the gradebook knows the assignment; ``("at", student)``: it has come to a student, to record it or
+    to make its feedback; ``("expect", visits)``: how many times it will have; ``("done", recorded)``: all is done;
+    ``("refused", why)``: nothing can be recorded.
     """
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader, which ends this process
@@ -155,8 +170,8 @@ def _serve(pipe: Connection, root: Path, name: str) -> None:
     threading.Thread(target=_receive, args=(pipe, names), daemon=True).start()
     try:
         pipe.send(("done", _record(pipe, names, load_assignment(root, name))))
-    except AssignmentError as error:
-        pipe.send(("refused", str(error)))
+    except Exception as error:
+        pipe.send(("refused", in_a_sentence(error)))
 
 
 def _receive(pipe: Connection, names: queue.SimpleQueue[str | None]) -> None:
@@ -169,38 +184,40 @@ def _receive(pipe: Connection, names: queue.SimpleQueue[str | None]) -> None:
     names.put(None)
 
 
-def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: Assignment) -> dict[str, str]:
-    from autograder.nbgrader import gradebook
+def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: Assignment) -> Recorded:
+    from autograder.nbgrader import feedback, gradebook
+    from autograder.nbgrader.database import open_gradebook
     from autograder.nbgrader.recording import Recording
     from autograder.nbgrader.release import require
 
+    with open_gradebook(assignment.root):
+        pass  # it can be used, or this says why not
     require(assignment)
-    display = keys.display_digest(assignment)
-    there, store = gradebook.recorded_students(assignment), Store(assignment.root)
+    there, store = gradebook.recorded_scores(assignment), Store(assignment.root)
     pipe.send(("ready",))
     done: list[str] = []
     batch: list[Report] = []
-    with Recording(assignment, lambda student: pipe.send(("at", student))) as recording:
+
+    def at(student: str) -> None:
+        pipe.send(("at", student))
+
+    with Recording(assignment, at) as recording:
         while (student := names.get()) is not None:
             latest = store.latest(assignment.name, student)
-            if latest is None or (latest.recorded_with == display and student in there):
+            if latest is None or (latest.recorded and there.get(student) == latest.score):
                 continue
             report = store.get(latest.key)
             if report is None:
                 continue
             done.append(student)
-            if latest.recorded_with and student in there:
-                recording.refresh(report)
-                continue
             batch.append(report)
             if len(batch) == BATCH:
                 recording.add(batch)
                 batch = []
-        pipe.send(("expect", 2 * len(done)))
         recording.add(batch)
-        failed = recording.finish() if done else {}
     for student in done:
-        if student not in failed:
-            store.mark_recorded(assignment.name, student, display)
-    gradebook.export(assignment.root, assignment.root / "grades.csv")
-    return failed
+        if student not in recording.failed:
+            store.mark_recorded(assignment.name, student)
+    made = feedback.bring_up_to_date(assignment, at, lambda count: pipe.send(("expect", len(done) + count)))
+    gradebook.export(assignment.root, assignment.root / places.GRADES)
+    return Recorded(made.standings, made.failed | recording.failed)
