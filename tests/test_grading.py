@@ -6,7 +6,7 @@ import re
 import pytest
 
 from autograder.course.assignment import load_assignment
-from autograder.course.errors import GradingError
+from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
@@ -185,7 +185,7 @@ def test_a_key_changes_with_all_that_decides_a_grade(a1, submit, make_course, tm
 def test_a_broken_suite_is_our_fault_and_not_the_students(make_course, supervisor, submit):
     root = make_course()
     (root / "solutions" / A1 / "hidden" / "test_conv2d.py").write_text("import nothing_of_the_kind\n")
-    with pytest.raises(GradingError, match="cannot be imported"):
+    with pytest.raises(AssignmentError, match="cannot be imported"):
         grade_submission(load_assignment(root, A1), submit("x = 1"), supervisor, 1, only=(LAYER,))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from autograder.course import places
 from autograder.course.assignment import Assignment, assignment_names, find_root, load_assignment
 from autograder.course.errors import AssignmentError
 from autograder.grading.executor import Executor
@@ -41,8 +42,16 @@ def positive(text: str) -> int:
 
 
 def root_of(args: argparse.Namespace) -> Path:
-    """The course directory that a command is about. Raises `AssignmentError`."""
-    return find_root(args.root or Path.cwd())
+    """The course directory that a command is about, where a restore that was interrupted is finished first.
+
+    Raises `AssignmentError`.
+    """
+    root = find_root(args.root or Path.cwd())
+    if (root / places.RESTORING).exists():
+        from autograder.nbgrader import backup
+
+        backup.finish(root)
+    return root
 
 
 def chosen(args: argparse.Namespace) -> list[Assignment]:

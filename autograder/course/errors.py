@@ -61,6 +61,6 @@ def _of_the_system(error: OSError) -> str:
         return f"{where} may not be read or written ({why}); allow it, or name another place, and run the command again"
     if error.errno in OTHER_KIND:
         return f"{where} is {OTHER_KIND[error.errno]}; move away what is there and run the same command again"
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and error.filename:
         return f"{where} does not exist; name one that does, or put it there"
-    return f"{where}: {why}"
+    return f"{where}: {why}" if error.filename else why

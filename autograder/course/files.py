@@ -47,6 +47,17 @@ def write_whole(path: Path, content: str | bytes, mode: int = 0o666, replace: bo
         new.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder in ``folder``, which is removed afterwards."""
+    new = folder / f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}"
+    new.mkdir(parents=True)
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def move_files(source: Path, target: Path) -> None:
     """Make the files of the folder ``source`` those of ``target``, each at once, and remove ``source``.
 
@@ -67,9 +78,9 @@ def move_files(source: Path, target: Path) -> None:
     shutil.rmtree(source)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove from ``folder`` and all below it what writers that were killed left unfinished."""
-    for path in list(folder.rglob(f"{UNFINISHED}*")):
+def remove_unfinished(folder: Path, below: bool = True) -> None:
+    """Remove from ``folder``, and all ``below`` it, what writers that were killed left unfinished."""
+    for path in list((folder.rglob if below else folder.glob)(f"{UNFINISHED}*")):
         if not Path(f"/proc/{path.name.removeprefix(UNFINISHED).partition('-')[0]}").exists():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)

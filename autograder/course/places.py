@@ -13,4 +13,5 @@ PEOPLE = STATE / "people.json"  # whose work students' folders hold, by a system
 REPLACED = STATE / "replaced"  # what `collect` found where it put something new
 UNFINISHED = STATE / "unfinished"  # folders that nbgrader's converters are filling
 FEEDBACK = STATE / "feedback"  # what each student's pages were made from
+RESTORING = STATE / "restoring.json"  # there while a backup is put back
 SET_ASIDE = STATE / "set-aside"  # links and the like that nbgrader would have followed

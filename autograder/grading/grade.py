@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autograder.course.assignment import Assignment
 from autograder.course.attention import what_is_wrong
-from autograder.course.errors import GradingError
+from autograder.course.errors import AssignmentError, GradingError
 from autograder.course.report import ExerciseResult, Report, TestResult, UnusualLine, score_exercise
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict, worst
@@ -33,7 +33,10 @@ def grade_submission(
     key: str = "",
     only: Collection[str] | None = None,
 ) -> Report:
-    """Grade one submission, all exercises or ``only`` some. Raises `GradingError` for a fault that is not its own."""
+    """Grade one submission, all exercises or ``only`` some.
+
+    Raises `AssignmentError` where no submission could be graded, `GradingError` for another fault that is not its own.
+    """
     start = time.monotonic()
     noted = (*submission.remarks, *what_is_wrong(assignment, submission))
     names = [name for name in assignment.exercises if only is None or name in only]
@@ -66,7 +69,7 @@ def _grade_exercise(
     try:
         run = _run_suite(assignment.suite(name), exercise.forbidden_operators, session, seed, clocked)
     except SuiteError as error:
-        raise GradingError(f"{assignment.name}: {error}") from error
+        raise AssignmentError(f"{assignment.name}: {error}") from error
     broken = [test for test in run.results if test.verdict is Verdict.FAULT]
     if broken:
         raise GradingError(f"{assignment.name}: {name}: {broken[0].name}: {broken[0].detail}")

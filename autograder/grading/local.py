@@ -6,11 +6,13 @@ take over, and a worker that loses the zygote starts its own. A submission whose
 own is tried again, then reported as ours.
 """
 
+import atexit
 import contextlib
 import ctypes
 import itertools
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 from collections import deque
@@ -22,6 +24,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from autograder.course.assignment import Assignment, load_assignment
+from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
 from autograder.grading.executor import Executor
 from autograder.grading.retries import TRIES, fault_report, grade_here, process_supervisor
@@ -81,6 +84,8 @@ class LocalExecutor(Executor):
                             finish(task, fault_report(assignment, task, why))
                         workers[workers.index(worker)] = worker = worker.replacement()
                     else:
+                        if isinstance(report, Exception):
+                            raise report
                         finish(task, report)
                     if waiting:
                         worker.give(waiting.popleft())
@@ -160,7 +165,23 @@ def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> No
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         process_supervisor(control)
         while True:
-            pipe.send(grade_here(assignment, pipe.recv()))
+            try:
+                pipe.send(grade_here(assignment, pipe.recv()))
+            except (AssignmentError, JailError) as error:
+                pipe.send(error)
+
+
+def _remove_folder_of_fork_server() -> None:
+    """Remove the temporary folder with the fork server's socket.
+
+    Python leaves that to the grader, which may be killed; then the fork server ends by itself, and does it.
+    """
+    server = forkserver._forkserver
+    if server._forkserver_pid is None and server._forkserver_address:  # this is it, and not one that has started it
+        shutil.rmtree(Path(server._forkserver_address).parent, ignore_errors=True)
+
+
+atexit.register(_remove_folder_of_fork_server)
 
 
 def die_with_parent() -> None:

@@ -5,10 +5,11 @@ import socket
 from typing import TYPE_CHECKING
 
 from autograder.course.assignment import Assignment
-from autograder.course.errors import GradingError
+from autograder.course.errors import AssignmentError, in_a_sentence
 from autograder.course.report import ExerciseResult, Report
 from autograder.course.verdict import Verdict
 from autograder.grading.task import Task
+from autograder.jail.errors import JailError
 
 if TYPE_CHECKING:
     from autograder.jail.supervisor import Supervisor
@@ -18,7 +19,11 @@ TRIES = 3  # of one submission, in one process or in one after another that ende
 
 
 def grade_here(assignment: Assignment, task: Task) -> Report:
-    """The report of one task, graded in this process. Raises `JailError` when nothing can be jailed."""
+    """The report of one task, graded in this process.
+
+    Raises `JailError` when nothing can be jailed, `AssignmentError` where no submission could be graded. Whatever else
+    goes wrong is a fault of ours, and costs this one's grade alone.
+    """
     from autograder.grading.grade import grade_submission
     from autograder.jail.sandbox import SupervisorError
 
@@ -27,8 +32,12 @@ def grade_here(assignment: Assignment, task: Task) -> Report:
         try:
             supervisor = process_supervisor()
             return grade_submission(assignment, task.submission, supervisor, task.seed, task.key, task.only)
-        except (GradingError, SupervisorError) as error:
+        except (AssignmentError, JailError):
+            raise
+        except SupervisorError as error:
             why = str(error)
+        except Exception as error:
+            why = in_a_sentence(error)
     return fault_report(assignment, task, why)
 
 

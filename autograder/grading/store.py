@@ -37,6 +37,7 @@ class Store:
     """Reports of one course, below ``.autograder``."""
 
     def __init__(self, root: Path) -> None:
+        self._state = root / places.STATE
         self._reports = root / places.REPORTS
         self._latest = root / places.LATEST
 
@@ -81,8 +82,7 @@ class Store:
 
     def remove_unfinished(self) -> None:
         """Remove what writers that were killed left unfinished."""
-        for place in (self._reports, self._latest):
-            files.remove_unfinished(place)
+        files.remove_unfinished(self._state)
 
     def _report_path(self, key: str) -> Path:
         return self._reports / key[:2] / f"{key}.json"

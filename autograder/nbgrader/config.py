@@ -8,6 +8,7 @@ from traitlets.config import Config
 
 from autograder.course import places
 from autograder.course.assignment import AUTHORS_ONLY
+from autograder.nbgrader import backup
 
 # nbgrader makes a new gradebook by running the command `alembic`, which an environment that is not activated hides.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -15,6 +16,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 
 def configure(c: Config, root: Path) -> None:
     """Point nbgrader at the folders of the course in ``root``, and its autograder at the jail."""
+    backup.finish(root)
     c.CourseDirectory.root = str(root)
     c.CourseDirectory.course_id = root.name
     c.CourseDirectory.db_url = gradebook_url(root)

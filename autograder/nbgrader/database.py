@@ -4,7 +4,6 @@ Nothing here changes a damaged file or removes one.
 """
 
 import contextlib
-import sqlite3
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from autograder.course import files, places
 from autograder.course.errors import AssignmentError
 from autograder.nbgrader.config import gradebook_url
-
-TABLES = {"assignment", "student", "submitted_assignment", "grade", "comment"}  # of nbgrader's, those that hold grades
+from autograder.nbgrader.soundness import damage
 
 
 class GradebookError(AssignmentError):
@@ -53,26 +51,6 @@ def require_sound(root: Path) -> None:
         raise GradebookError(_damaged(root, problem))
 
 
-def damage(path: Path) -> str:
-    """What is wrong with a gradebook's file, in words; empty when nothing is."""
-    if not path.is_file():
-        return "it is not a file"
-    if path.stat().st_size == 0:
-        return "it is empty"
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", 0.2, uri=True)) as database:
-            if (found := database.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-                return str(found[0]).splitlines()[-1]
-            have = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.OperationalError as error:
-        # Locked, or it may not be read: no damage, and whoever uses it next is told.
-        return "" if _passes(error) else str(error)
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    lacks = sorted(TABLES - have)
-    return f"it has no table {lacks[0]!r}, so it is another program's" if lacks else ""
-
-
 def in_words(root: Path, error: Exception) -> str:
     """What a database error says, in one sentence with the way out."""
     why = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -92,10 +70,6 @@ def in_words(root: Path, error: Exception) -> str:
             "then `nbgrader db upgrade`"
         )
     return _damaged(root, why)
-
-
-def _passes(error: sqlite3.OperationalError) -> bool:
-    return any(word in str(error) for word in ("locked", "unable to open", "readonly"))
 
 
 def _damaged(root: Path, why: str) -> str:

@@ -9,6 +9,7 @@ from nbgrader.plugins import ExportPlugin
 
 from autograder.course import files
 from autograder.course.assignment import find_root
+from autograder.course.errors import AssignmentError
 from autograder.nbgrader.late import assign_penalties
 
 COLUMNS = (
@@ -27,6 +28,10 @@ class GradesCsv(ExportPlugin):
         """Write ``--to`` (default ``grades.csv``) with a line a student and assignment."""
         assign_penalties(gradebook, find_root(Path.cwd()))
         path = Path(self.to or "grades.csv")
+        if not path.absolute().parent.is_dir():
+            raise AssignmentError(
+                f"there is no folder {path.absolute().parent} to write {path.name} into; make it first"
+            )
         chosen_students, chosen = {str(s) for s in self.student}, {str(a) for a in self.assignment}
         students = [s for s in gradebook.students if not chosen_students or s.id in chosen_students]
         assignments = [a for a in gradebook.assignments if not chosen or a.name in chosen]

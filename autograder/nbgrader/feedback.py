@@ -7,7 +7,8 @@ no longer there, whoever removed or replaced it.
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
@@ -83,6 +84,24 @@ def write_page(assignment: Assignment, store: Store, student: str, standing: Sta
     if report is not None:
         page = feedback_page.page(report, assignment.manifest, datetime.now(UTC), standing)
         files.write_whole(folder / OURS, page)
+
+
+def zip_pages(assignment: Assignment, students: Collection[str]) -> list[Path]:
+    """Put each student's pages into one file to upload, ``feedback/<student>/<assignment>.zip``; returns those files.
+
+    Who has no page gets none.
+    """
+    made = []
+    for student in students:
+        folder = _folder(assignment, student)
+        pages = [page for page in (folder / OURS, folder / f"{assignment.name}.html") if page.is_file()]
+        if pages:
+            path = folder.with_name(f"{assignment.name}.zip")
+            with files.whole(path) as new, zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+                for page in pages:
+                    archive.write(page, page.name)
+            made.append(path)
+    return made
 
 
 def _make(assignment: Assignment, students: Mapping[str, Standing], progress: Callable[[str], None]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from autograder.course import places
+from autograder.course import files, places
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.errors import AssignmentError, in_a_sentence
 from autograder.course.report import Report
@@ -190,6 +190,8 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
     from autograder.nbgrader.recording import Recording
     from autograder.nbgrader.release import require
 
+    files.remove_unfinished(assignment.root, below=False)
+    files.remove_unfinished(assignment.root / "feedback")
     with open_gradebook(assignment.root):
         pass  # it can be used, or this says why not
     require(assignment)
