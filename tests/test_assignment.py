@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autograder.course import manifest
 from autograder.course.assignment import assignment_names, find_root, load_assignment
 from autograder.course.errors import AssignmentError
-from autograder.course.manifest import read_manifest
+from autograder.course.late_policy import LateStep
+from autograder.course.limits import Limits
+from autograder.course.manifest import Exercise, Manifest, read_manifest
 
 GOOD = """
 title = "Convolution"
@@ -56,12 +59,33 @@ def test_lateness_costs_what_the_steps_say(course, hours, share):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("title =", "titel ="), "title: field required"),
-        (("points = 4", "points = 0"), "exercise.conv2d.points: input should be greater than 0"),
-        (("points = 4", 'points = "four"'), "exercise.conv2d.points: input should be a valid number"),
-        (("loop_free = true", "loopfree = true"), "exercise.conv2d.loopfree: extra inputs are not permitted"),
-        (("+00:00", ""), "due: needs a time zone"),
-        (("within_hours = 24", "within_hours = 72"), "late: steps should be listed by growing within_hours"),
+        (('title = "Convolution"', 'titel = "Convolution"'), "the manifest has no key 'titel'; did you mean title?"),
+        (('title = "A layer"', ""), "[exercise.conv2d] lacks title, which should be a text in quotes"),
+        (("points = 4", "points = 0"), "points in [exercise.conv2d] should be a number above 0, and it is 0"),
+        (("points = 4", "points = inf"), "points in [exercise.conv2d] should be a number above 0, and it is inf"),
+        (("points = 4", 'points = "four"'), "points in [exercise.conv2d] should be a number above 0, and it is 'four'"),
+        (("loop_free = true", "loopfree = true"), "[exercise.conv2d] has no key 'loopfree'; did you mean loop_free?"),
+        (("loop_free = true", "deadline = 3"), "no key 'deadline'; it may have title, points, kind, loop_free, forbid"),
+        (
+            ('kind = "written"', 'kind = "essay"'),
+            'kind in [exercise.why] should be "code" or "written", and it is \'essay\'',
+        ),
+        (("within_hours = 48", "hours = 48"), "[[late]] number 2 has no key 'hours'; it may have within_hours, loses"),
+        (("loses = 0.30", "loses = 30"), "loses in [[late]] number 2 should be a number from 0 to 1, and it is 30"),
+        (("+00:00", ""), "due in the manifest: needs a time zone"),
+        (
+            ("2026-12-01T12:00:00+00:00", '"soon"'),
+            "due in the manifest should be a date and time with its zone, as 2026",
+        ),
+        (
+            ("[exercise.why]", "[limits]\nmemory = 3\n[exercise.why]"),
+            "[limits] has no key 'memory'; did you mean memory_mb?",
+        ),
+        (("[exercise.why]", "[limits]\nmemory_mb = 3\n[exercise.why]"), "should be a whole number of at least 64"),
+        (
+            ("within_hours = 24", "within_hours = 72"),
+            "late in the manifest: steps should be listed by growing within_hours",
+        ),
         (("[exercise.conv2d]", "[exercise.conv-2d]"), "should be a Python identifier"),
         (("[exercise.conv2d]", "[exercise.conv2d"), "is not valid TOML"),
     ],
@@ -73,6 +97,12 @@ def test_a_malformed_manifest_gets_one_sentence(course, change, sentence):
         read_manifest(path)
     assert sentence in str(refused.value) and str(path) in str(refused.value)
     assert "\n" not in str(refused.value) or "TOML" in sentence
+
+
+@pytest.mark.parametrize("model", [Manifest, Exercise, LateStep, Limits])
+def test_what_each_key_may_be_has_words(model):
+    for name, field in model.model_fields.items():
+        assert manifest.allowed(field), name
 
 
 def test_an_unknown_assignment_is_named_with_the_known_ones(course):

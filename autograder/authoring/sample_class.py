@@ -9,6 +9,7 @@ import importlib.util
 import json
 import shutil
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,7 @@ import nbformat
 from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
+from autograder.course.text import printable
 from autograder.course.verdict import Verdict
 
 REFERENCE = "reference"
@@ -87,12 +89,19 @@ def recipes(assignment: Assignment) -> list[Recipe]:
 
 
 def load_module(path: Path) -> Any:
-    """Import a file of the author's by its path."""
+    """Import a file of the author's by its path. Raises `AssignmentError` with the line that fails."""
     spec = importlib.util.spec_from_file_location(f"_autograder_{path.parent.name}_{path.stem}".replace("-", "_"), path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = lines[-1] if lines else getattr(error, "lineno", None)
+        at = f", line {line}," if line else ""
+        why = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+        raise AssignmentError(f"{path}{at} cannot be imported: {printable(why, 300)}") from error
     return module
 
 

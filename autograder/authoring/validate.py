@@ -1,22 +1,24 @@
 """Proves an assignment: that its parts agree, that right solutions earn everything, and that wrong ones do not."""
 
-import ast
 import filecmp
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.course.assignment import AUTHORS_ONLY, SOLUTION_MARKS, Assignment, reference_sources
+from autograder.authoring import sample_class, student_run, variants
+from autograder.course import agreement
+from autograder.course.assignment import HIDDEN, VISIBLE, Assignment, reference_sources
 from autograder.course.errors import AssignmentError
-from autograder.course.report import Report
+from autograder.course.report import ExerciseResult, Report
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
 from autograder.grading.executor import Executor
 from autograder.grading.local import LocalExecutor
 from autograder.grading.task import Task
 
-SEED = 20_250_101
+SEED = 20_250_101  # of the first draw; the others follow it
 
 
 @dataclass(frozen=True)
@@ -32,227 +34,239 @@ class Check:
         return not self.problems
 
 
-def validate(
-    assignment: Assignment, executor: Executor | None = None, progress: Callable[[Check], None] = lambda _: None
-) -> list[Check]:
-    """Make every check of one assignment. Raises `AssignmentError` when its files cannot be read at all."""
-    checks: list[Check] = []
+@dataclass(frozen=True)
+class Score:
+    """What an exercise got by the hidden suite, and in how many of the draws."""
 
-    def add(title: str, problems: Iterator[str] | list[str]) -> None:
-        checks.append(Check(title, tuple(problems)))
-        progress(checks[-1])
-
-    for title, problems in static_checks(assignment).items():
-        add(title, problems)
-    if not all(check.holds for check in checks):
-        return checks
-    tasks = _tasks(assignment)
-    reports: dict[str, Report] = {}
-    (executor or LocalExecutor()).run_tasks(
-        assignment,
-        [task for task, _ in tasks.values()],
-        lambda task, report: reports.__setitem__(task.submission.student, report),
-    )
-    for title in dict.fromkeys(wanted.title for _, wanted in tasks.values()):
-        problems = [
-            problem
-            for name, (_, wanted) in tasks.items()
-            if wanted.title == title
-            for problem in wanted.problems(name, reports[name])
-        ]
-        count = sum(wanted.title == title for _, wanted in tasks.values())
-        add(f"{title} ({count})" if count > 1 else title, problems)
-    return checks
-
-
-def static_checks(assignment: Assignment) -> dict[str, Iterator[str]]:
-    """The checks for which nothing is graded: each one's title, and what is wrong, found as it is asked for."""
-    return {
-        "the notebook has the cells and points that the manifest states": _cells(assignment),
-        "every exercise has a visible and a hidden suite": _suites(assignment),
-        "assignments/ is what solutions/ generates": _release(assignment),
-        "no line of a solution or hidden suite is in what students get": _leaks(assignment),
-    }
+    verdict: Verdict
+    score: float
+    draws: int
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Validation:
+    """What was found of one assignment.
+
+    ``scores`` holds by variant, the reference solution and the untouched release among them, and by exercise what it
+    got, the most frequent first: one entry, unless it depends on the draw. It is empty where nothing was graded.
+    """
+
+    checks: tuple[Check, ...]
+    scores: dict[str, dict[str, tuple[Score, ...]]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was wrong."""
+        return all(check.holds for check in self.checks)
+
+
+def validate(
+    assignment: Assignment,
+    executor: Executor | None = None,
+    progress: Callable[[Check], None] = lambda check: None,
+    draws: int = 1,
+    graded: Callable[[int, int], None] = lambda done, of: None,
+) -> Validation:
+    """Make every check of one assignment, with ``draws`` draws of the hidden suites' inputs.
+
+    What is found by reading is checked first, and nothing is run while any of that does not hold. ``progress`` is told
+    of each check, ``graded`` of how many gradings are done. Raises `AssignmentError` when its files cannot be read at
+    all.
+    """
+    checks: list[Check] = []
+
+    def add(title: str, problems: Iterable[str]) -> None:
+        checks.append(Check(title, tuple(problems)))
+        progress(checks[-1])
+
+    for stage in (static_checks, release_checks, import_checks):
+        for title, problems in stage(assignment).items():
+            add(title, problems)
+        if not all(check.holds for check in checks):
+            return Validation(tuple(checks), {})
+    candidates = _candidates(assignment)
+    reports = _graded(assignment, candidates, executor or LocalExecutor(), draws, graded)
+    for title, group in _by_title(candidates).items():
+        problems = [problem for each in group for problem in each.problems(reports[each])]
+        add(f"{title} ({len(group)})" if len(group) > 1 else title, problems)
+    add(
+        "the released notebook, solved, runs from top to bottom with every check green",
+        student_run.problems(assignment),
+    )
+    hidden = [each for each in candidates if each.suites == HIDDEN]
+    return Validation(tuple(checks), {each.name: each.scores(reports[each]) for each in hidden})
+
+
+def static_checks(assignment: Assignment) -> dict[str, Iterable[str]]:
+    """What is found by reading the author's files: each check's title, and its problems, found when they are asked."""
+    return {
+        "the notebook has the cells and points that the manifest states": agreement.notebook_problems(assignment),
+        "every exercise has a visible and a hidden suite": agreement.suite_problems(assignment),
+        "every exercise has a correct and a wrong variant": variants.problems(assignment),
+    }
+
+
+def release_checks(assignment: Assignment) -> dict[str, Iterable[str]]:
+    """The same of what students get."""
+    return {
+        "assignments/ is what solutions/ generates": _stale(assignment),
+        "no line of a solution or hidden suite is in what students get": agreement.leaks(
+            assignment, assignment.release
+        ),
+    }
+
+
+def import_checks(assignment: Assignment) -> dict[str, Iterable[str]]:
+    """The same of what has to be imported to know."""
+    return {"every suite can be imported": _not_imported(assignment)}
+
+
+# --- what is graded -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One solution, by one kind of suites: the check that it belongs to, and the verdict that each exercise must get.
+
+    ``whole`` asks that it earn all points of what passes and none of the rest.
+    """
+
+    name: str
     title: str
-    verdicts: dict[str, Verdict]
+    suites: str
+    cells: tuple[Cell, ...]
+    verdicts: tuple[tuple[str, Verdict], ...]
     whole: bool = False
 
-    def problems(self, name: str, report: Report) -> Iterator[str]:
-        for result in report.exercises:
-            verdict = self.verdicts[result.name]
-            if result.verdict is not verdict:
-                failed = next((t for t in result.tests if t.verdict is not Verdict.PASSED), None)
+    def task(self, assignment: Assignment, seed: int) -> Task:
+        submission = Submission(self.name, assignment.name, assignment.source, self.cells, digest=self.name)
+        return Task(submission, seed, f"{self.suites} {seed}", frozenset(dict(self.verdicts)), self.suites)
+
+    def scores(self, reports: Sequence[Report]) -> dict[str, tuple[Score, ...]]:
+        found = {}
+        for name, _ in self.verdicts:
+            results = [report.exercise(name) for report in reports]
+            counts = Counter((result.verdict, result.score) for result in results)
+            found[name] = tuple(Score(*what, draws) for what, draws in counts.most_common())
+        return found
+
+    def problems(self, reports: Sequence[Report]) -> Iterator[str]:
+        for name, wanted in self.verdicts:
+            results = [report.exercise(name) for report in reports]
+            got, *others = self.scores(reports)[name]
+            if others:
+                yield f"{self.name}: {name} depends on the draw: {_shares((got, *others), results)}"
+            elif got.verdict is not wanted:
+                failed = next((t for t in results[0].tests if t.verdict is not Verdict.PASSED), None)
                 detail = f" ({failed.name}: {failed.detail})" if failed else ""
-                remarks = f" ({'; '.join(report.remarks)})" if report.remarks else ""
-                yield f"{name}: {result.name} got {result.verdict}, not {verdict}{detail}{remarks}"
-            elif self.whole and result.score != result.max_score * (verdict is Verdict.PASSED):
-                yield f"{name}: {result.name} earned {result.score:g} of {result.max_score:g} points"
+                remarks = f" ({'; '.join(reports[0].remarks)})" if reports[0].remarks else ""
+                yield f"{self.name}: {name} got {got.verdict}, not {wanted}{detail}{remarks}"
+            elif self.whole and got.score != results[0].max_score * (wanted is Verdict.PASSED):
+                yield f"{self.name}: {name} earned {got.score:g} of {results[0].max_score:g} points"
 
 
-def _tasks(assignment: Assignment) -> dict[str, tuple[Task, _Wanted]]:
-    tasks: dict[str, tuple[Task, _Wanted]] = {}
+def _shares(scores: Sequence[Score], results: Sequence[ExerciseResult]) -> str:
+    """Which scores an exercise got in how many draws, and which of its tests pass in some of them alone."""
+    total = len(results)
+    each = [f"{score.verdict} and {score.score:g} points in {score.draws} of {total} draws" for score in scores]
+    passes = Counter(test.name for result in results for test in result.tests if test.verdict is Verdict.PASSED)
+    tests = [f"{name} passes in {count}" for name, count in passes.items() if count < total]
+    return ", ".join(each) + (f" ({', '.join(tests)})" if tests else "")
 
-    def add(name: str, cells: tuple[Cell, ...], wanted: _Wanted) -> None:
-        submission = Submission(name, assignment.name, assignment.source, cells, digest=name)
-        only = frozenset(wanted.verdicts)
-        tasks[name] = (Task(submission, SEED, f"{name}", only), wanted)
 
-    everything = dict.fromkeys(assignment.exercises, Verdict.PASSED)
+def _candidates(assignment: Assignment) -> list[_Candidate]:
     reference = tuple(Cell("code", source, name) for name, source in reference_sources(assignment).items())
-    add("reference solution", reference, _Wanted("the reference solution earns everything", everything, True))
     released = tuple(
         Cell(cell.cell_type, cell.source, cell.metadata.get("nbgrader", {}).get("grade_id"))
         for cell in assignment.released_notebook.cells
     )
-    nothing = dict.fromkeys(assignment.exercises, Verdict.MISSING)
-    add("untouched release", released, _Wanted("the untouched release earns nothing", nothing, True))
-    for path in sorted((assignment.source / "variants" / "correct").glob("*.py")):
-        verdicts = dict.fromkeys(_constant(path, "SOLVES"), Verdict.PASSED)
-        add(f"correct/{path.name}", (_code(path),), _Wanted("every correct variant passes", verdicts, True))
-    for path in sorted((assignment.source / "variants" / "wrong").glob("*.py")):
-        verdicts = {name: Verdict(verdict) for name, verdict in _constant(path, "FAILS").items()}
-        add(f"wrong/{path.name}", (_code(path),), _Wanted("every known-wrong variant fails as stated", verdicts))
-    return tasks
+    passed = tuple(dict.fromkeys(assignment.exercises, Verdict.PASSED).items())
+    missing = tuple(dict.fromkeys(assignment.exercises, Verdict.MISSING).items())
+    found = []
+    for suites, by in ((HIDDEN, ""), (VISIBLE, " by the visible suites")):
+        found += [
+            _Candidate(
+                "reference solution", f"the reference solution earns everything{by}", suites, reference, passed, True
+            ),
+            _Candidate(
+                "untouched release", f"the untouched release earns nothing{by}", suites, released, missing, True
+            ),
+        ]
+        for variant in variants.read_variants(assignment):
+            cells, verdicts = (Cell("code", variant.path.read_text()),), tuple(variant.verdicts.items())
+            if variant.kind == variants.CORRECT:
+                title = f"every correct variant passes{by}"
+                found.append(_Candidate(variant.name, title, suites, cells, verdicts, True))
+            elif suites == HIDDEN:  # the visible ones need not find every mistake
+                found.append(
+                    _Candidate(variant.name, "every known-wrong variant fails as stated", suites, cells, verdicts)
+                )
+    return found
 
 
-def _code(path: Path) -> Cell:
-    return Cell("code", path.read_text())
+def _graded(
+    assignment: Assignment,
+    candidates: Sequence[_Candidate],
+    executor: Executor,
+    draws: int,
+    graded: Callable[[int, int], None],
+) -> dict[_Candidate, list[Report]]:
+    """The reports of each candidate, one a draw. Visible suites have one draw, which is the one that students meet."""
+    # Imported here: PyTorch comes with it, which what is found by reading needs not.
+    from autograder.check.run import SEED as STUDENTS
+
+    planned = [
+        (each, each.task(assignment, seed))
+        for each in candidates
+        for seed in (range(SEED, SEED + draws) if each.suites == HIDDEN else (STUDENTS,))
+    ]
+    owners = {(task.submission.student, task.key): each for each, task in planned}
+    reports: dict[_Candidate, dict[int, Report]] = {each: {} for each in candidates}
+    done = 0
+
+    def finish(task: Task, report: Report) -> None:
+        nonlocal done
+        reports[owners[task.submission.student, task.key]][task.seed] = report
+        done += 1
+        graded(done, len(planned))
+
+    executor.run_tasks(assignment, [task for _, task in planned], finish)
+    return {each: [found[seed] for seed in sorted(found)] for each, found in reports.items()}
 
 
-def _constant(path: Path, name: str) -> dict[str, str]:
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-            return ast.literal_eval(node.value)
-    raise AssignmentError(f"{path} does not say {name} = …; every variant states which exercises it is about")
+def _by_title(candidates: Iterable[_Candidate]) -> dict[str, list[_Candidate]]:
+    groups: dict[str, list[_Candidate]] = {}
+    for each in candidates:
+        groups.setdefault(each.title, []).append(each)
+    return groups
 
 
-# --- parts that agree ---------------------------------------------------------------------------------------------
+# --- what students get --------------------------------------------------------------------------------------------
 
 
-def _cells(assignment: Assignment) -> Iterator[str]:
-    marks = {}
-    for cell in assignment.notebook.cells:
-        about = cell.metadata.get("nbgrader")
-        if about and about["grade_id"] in marks:
-            yield f"the grade_id {about['grade_id']} is used twice"
-        if about:
-            marks[about["grade_id"]] = (about, cell)
-    for name, exercise in assignment.exercises.items():
-        solution, check = marks.pop(name, None), marks.pop(f"check-{name}", None)
-        if solution is None or not solution[0]["solution"] or solution[0]["grade"]:
-            yield f"{name}: there is no solution cell with grade_id {name}"
-        if check is None or not check[0]["grade"] or not check[0]["locked"]:
-            yield f"{name}: there is no locked graded cell with grade_id check-{name}"
-            continue
-        if check[0]["points"] != exercise.points:
-            yield f"{name}: the notebook gives {check[0]['points']} points, the manifest {exercise.points:g}"
-        if check[1].source.strip() != f'check("{name}")':
-            yield f'{name}: the cell check-{name} should say check("{name}") and nothing else'
-    for name, exercise in assignment.written.items():
-        cell = marks.pop(name, None)
-        if cell is None or not (cell[0]["grade"] and cell[0]["solution"]):
-            yield f"{name}: there is no manually graded cell with grade_id {name}"
-        elif cell[0]["points"] != exercise.points:
-            yield f"{name}: the notebook gives {cell[0]['points']} points, the manifest {exercise.points:g}"
-    for name, (about, _) in marks.items():
-        if about["grade"] or about["solution"]:
-            yield f"the cell {name} is graded or a solution, and the manifest has no such exercise"
-
-
-def _suites(assignment: Assignment) -> Iterator[str]:
-    for name, exercise in assignment.exercises.items():
-        for path in (assignment.source / "tests" / f"test_{name}.py", assignment.hidden / f"test_{name}.py"):
-            where = path.relative_to(assignment.root)
-            if not path.is_file():
-                yield f"{name}: {where} does not exist"
-                continue
-            tests = [
-                node
-                for node in ast.parse(path.read_text()).body
-                if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
-            ]
-            if not tests:
-                yield f"{name}: {where} holds no test"
-            for test in tests:
-                if not ast.get_docstring(test):
-                    yield f"{name}: {where}: {test.name} has no docstring, which is what a student reads"
-            gates = [t for t in tests if any("gate" in ast.unparse(d) for d in t.decorator_list)]
-            if exercise.loop_free and not gates:
-                yield f"{name}: the manifest says loop_free, and {where} has no gate that measures it"
-
-
-def _release(assignment: Assignment) -> Iterator[str]:
+def _stale(assignment: Assignment) -> Iterator[str]:
     # Imported here: nbgrader takes a second to import, and only this check needs it.
-    from autograder.nbgrader import release
+    from autograder.nbgrader.release import generate
 
+    shown, again = Path("assignments") / assignment.name, f"run `autograder release {assignment.name}`"
     with tempfile.TemporaryDirectory() as folder:
-        release.release(assignment, Path(folder))
+        generate(assignment, Path(folder))
         fresh = Path(folder) / assignment.name
         for path in sorted(p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()):
             if not (assignment.release / path).is_file():
-                yield f"assignments/{assignment.name}/{path} is missing; run `autograder release {assignment.name}`"
+                yield f"{shown / path} is missing; {again}"
             elif not filecmp.cmp(fresh / path, assignment.release / path, shallow=False):
-                yield f"assignments/{assignment.name}/{path} is stale; run `autograder release {assignment.name}`"
+                yield f"{shown / path} is stale; {again}"
         for path in sorted(p.relative_to(assignment.release) for p in assignment.release.rglob("*") if p.is_file()):
-            if (
-                not (fresh / path).is_file()
-                and "__pycache__" not in path.parts
-                and path.parts[0] != ".ipynb_checkpoints"
-            ):
-                yield f"assignments/{assignment.name}/{path} does not come from solutions/; remove it"
+            known = (fresh / path).is_file() or "__pycache__" in path.parts or path.parts[0] == ".ipynb_checkpoints"
+            if not known:
+                yield f"{shown / path} does not come from solutions/; remove it"
 
 
-def _leaks(assignment: Assignment) -> Iterator[str]:
-    public = {
-        path: path.read_text(errors="replace")
-        for path in assignment.release.rglob("*")
-        if path.is_file() and path.suffix in (".ipynb", ".py", ".toml", ".md", ".txt")
-    }
-    for path in assignment.release.rglob("*"):
-        if path.relative_to(assignment.release).parts[0] in AUTHORS_ONLY:
-            yield f"{path.relative_to(assignment.root)} is for authors alone; remove it"
-    secret = dict.fromkeys(_solution_lines(assignment), "a solution")
-    visible = set(_test_bodies(assignment.source / "tests"))
-    for body in _test_bodies(assignment.hidden):
-        if body in visible:
-            yield "a hidden test is word for word a visible one"
-    hidden = {line for path in assignment.hidden.glob("test_*.py") for line in _telling(path.read_text().splitlines())}
-    shown = {line for path in assignment.source.rglob("tests/*.py") for line in _telling(path.read_text().splitlines())}
-    secret |= dict.fromkeys(hidden - shown, "a hidden suite")
-    for path, text in public.items():
-        for line, kind in secret.items():
-            if line in text or line.replace('"', '\\"') in text:
-                yield f"{path.relative_to(assignment.root)} holds this line of {kind}: {line}"
-        if any(mark in text for mark in SOLUTION_MARKS):
-            yield f"{path.relative_to(assignment.root)} holds nbgrader's solution markers"
-
-
-def _solution_lines(assignment: Assignment) -> list[str]:
-    lines, inside = [], False
-    for cell in assignment.notebook.cells:
-        for line in cell.source.splitlines():
-            if line.strip() in SOLUTION_MARKS:
-                inside = line.strip() == SOLUTION_MARKS[0]
-            elif inside:
-                lines.append(line)
-    return _telling(lines)
-
-
-def _telling(lines: list[str]) -> list[str]:
-    """Lines long enough that finding one elsewhere is no coincidence."""
-    return [
-        line.strip() for line in lines if len(line.strip()) >= 30 and not line.strip().startswith(("import", "from"))
-    ]
-
-
-def _test_bodies(folder: Path) -> list[str]:
-    return [
-        ast.unparse(ast.Module(node.body[1:], []))
-        for path in sorted(folder.glob("test_*.py"))
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test")
-    ]
+def _not_imported(assignment: Assignment) -> Iterator[str]:
+    for folder in (VISIBLE, HIDDEN):
+        for name in assignment.exercises:
+            try:
+                sample_class.load_module(assignment.source / folder / f"test_{name}.py")
+            except AssignmentError as error:
+                yield f"{name}: {error}"

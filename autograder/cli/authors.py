@@ -2,12 +2,18 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from autograder.cli.common import Commands, chosen, executor, positive, root_of, say
 from autograder.course.assignment import load_assignment
+
+if TYPE_CHECKING:
+    from autograder.authoring.validate import Validation
 
 
 def add_to(commands: Commands) -> None:
@@ -21,7 +27,10 @@ def add_to(commands: Commands) -> None:
     )
     validate.add_argument("assignment", nargs="*", help="assignments (default: all)")
     validate.add_argument("--jobs", type=positive, help="processes (default: one a core)")
-    validate.add_argument("--json", action="store_true", help="print the checks as JSON")
+    validate.add_argument(
+        "--draws", type=positive, default=1, help="how many draws of the hidden suites' inputs to grade (default: 1)"
+    )
+    validate.add_argument("--json", action="store_true", help="print the checks and the scores of variants as JSON")
     redteam = commands.add(
         "redteam", _redteam, "attack the grader with submissions that cheat, and check what each gets"
     )
@@ -54,22 +63,38 @@ def _bundle(args: argparse.Namespace) -> int:
 def _validate(args: argparse.Namespace) -> int:
     from autograder.authoring import validate
 
-    failed = False
+    def show(check: validate.Check) -> None:
+        mark = "[green]✓[/green]" if check.holds else "[red]✗[/red]"
+        say.print(f"{mark} {escape(check.title)}")
+        for problem in check.problems:
+            say.print(f"    {escape(problem)}", soft_wrap=True)
+
+    holds = True
     for assignment in chosen(args):
-
-        def show(check: validate.Check) -> None:
-            mark = "[green]✓[/green]" if check.holds else "[red]✗[/red]"
-            say.print(f"{mark} {escape(check.title)}")
-            for problem in check.problems:
-                say.print(f"    {escape(problem)}", soft_wrap=True)
-
         say.print(f"[bold]{assignment.name}[/bold]")
-        checks = validate.validate(assignment, executor(args), show)
-        failed |= not all(check.holds for check in checks)
+        columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=say, transient=True, disable=not say.is_terminal) as progress:
+            bar = progress.add_task("grading", total=None, visible=False)
+
+            def graded(done: int, of: int, progress: Progress = progress, bar: TaskID = bar) -> None:
+                progress.update(bar, completed=done, total=of, visible=done < of)
+
+            found = validate.validate(assignment, executor(args), show, args.draws, graded)
+        holds &= found.holds
         if args.json:
-            found = [{"title": c.title, "holds": c.holds, "problems": c.problems} for c in checks]
-            print(json.dumps({"assignment": assignment.name, "checks": found}))
-    return int(failed)
+            print(json.dumps({"assignment": assignment.name} | _as_data(found)))
+    return int(not holds)
+
+
+def _as_data(found: "Validation") -> dict[str, object]:
+    """What `validate` found, for JSON."""
+    return {
+        "checks": [{"title": c.title, "holds": c.holds, "problems": c.problems} for c in found.checks],
+        "scores": {
+            variant: {name: [asdict(score) for score in scores] for name, scores in exercises.items()}
+            for variant, exercises in found.scores.items()
+        },
+    }
 
 
 def _redteam(args: argparse.Namespace) -> int:

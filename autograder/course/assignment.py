@@ -20,19 +20,24 @@ if _grammar is None:
 
 # What an author writes in ``solutions/<assignment>/`` and no student gets.
 AUTHORS_ONLY = ("hidden", "variants", "sample_class.py")
-
-
-# nbgrader's, around what students are to write.
+# What stands around a solution in the author's notebook: nbgrader puts a stub in the place of what is between.
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
+# The folders of suites in ``solutions/<assignment>/``: one decides grades, the other is what ``check`` runs.
+HIDDEN, VISIBLE = "hidden", "tests"
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """An assignment in a course directory. ``root`` is the course's, ``name`` the folder's under ``solutions/``."""
+    """An assignment in a course directory.
+
+    ``root`` is the course's, ``name`` the folder's under ``solutions/``; ``suites`` says which suites grade it, the
+    `HIDDEN` ones or, to try them out, the `VISIBLE` ones.
+    """
 
     root: Path
     name: str
     manifest: Manifest
+    suites: str = HIDDEN
 
     @property
     def source(self) -> Path:
@@ -52,7 +57,7 @@ class Assignment:
     @property
     def hidden(self) -> Path:
         """The folder of the hidden suites."""
-        return self.source / "hidden"
+        return self.source / HIDDEN
 
     @property
     def exercises(self) -> dict[str, Exercise]:
@@ -65,21 +70,22 @@ class Assignment:
         return {name: e for name, e in self.manifest.exercise.items() if e.kind == "written"}
 
     def suite(self, exercise: str) -> Path:
-        """The hidden suite of one exercise. Raises `AssignmentError` when there is none."""
-        path = self.hidden / f"test_{exercise}.py"
+        """The suite that grades one exercise. Raises `AssignmentError` when there is none."""
+        path = self.source / self.suites / f"test_{exercise}.py"
         if not path.is_file():
-            raise AssignmentError(f"{self.name}: there is no hidden suite for {exercise}; write {path}")
+            kind = "visible" if self.suites == VISIBLE else "hidden"
+            raise AssignmentError(f"{self.name}: there is no {kind} suite for {exercise}; write {path}")
         return path
 
     @cached_property
     def notebook(self) -> nbformat.NotebookNode:
         """The author's notebook. Raises `AssignmentError` when it cannot be read."""
-        return _read_notebook(self.notebook_path)
+        return _read_notebook(self.notebook_path, "the author's notebook, solutions included, has to be there")
 
     @cached_property
     def released_notebook(self) -> nbformat.NotebookNode:
         """The notebook that students get, not to be changed. Raises `AssignmentError` when it has not been made."""
-        return _read_notebook(self.release / f"{self.name}.ipynb")
+        return _read_notebook(self.release / f"{self.name}.ipynb", f"run `autograder release {self.name}`")
 
 
 def reference_sources(assignment: Assignment) -> dict[str, str]:
@@ -122,12 +128,12 @@ def find_root(start: Path) -> Path:
     )
 
 
-def _read_notebook(path: Path) -> nbformat.NotebookNode:
+def _read_notebook(path: Path, if_absent: str) -> nbformat.NotebookNode:
     try:
         about = path.stat()
         return _read_once(path, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
-        raise AssignmentError(f"{path} does not exist; run `autograder release {path.stem}`") from None
+        raise AssignmentError(f"{path} does not exist; {if_absent}") from None
     except Exception as error:
         raise AssignmentError(f"{path} cannot be read as a notebook: {error}") from None
 

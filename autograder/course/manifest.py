@@ -1,11 +1,15 @@
 """``assignment.toml``: what an author states of an assignment, read and checked."""
 
+import difflib
 import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from autograder.course import equivalents, late_policy
 from autograder.course.errors import AssignmentError
@@ -23,7 +27,7 @@ class Exercise(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     title: str
-    points: Annotated[float, Field(gt=0)]
+    points: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     kind: Literal["code", "written"] = "code"
     loop_free: bool = False
     forbid: tuple[str, ...] = ()
@@ -92,7 +96,56 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
-        raise AssignmentError(f"{path}: {where}: {what[0].lower()}{what[1:]}") from None
+        # A key that does not exist first: where it is a typo, the key that is lacking is lacking for that.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise AssignmentError(f"{path}: {_in_words(first)}") from None
+
+
+# What a value of each kind may be, in words.
+_KINDS = {
+    str: "a text in quotes",
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    datetime: "a date and time with its zone, as 2026-12-01T23:59:00+00:00",
+    tuple[str, ...]: "a list of texts in brackets",
+    Literal["code", "written"]: '"code" or "written"',
+    tuple[LateStep, ...]: "tables [[late]], each with within_hours and loses",
+    Limits: "a table [limits]",
+    dict[str, Exercise]: "tables [exercise.<name>]",
+}
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """One thing that is wrong with a manifest's table: which key, in which table, and what it may be."""
+    match error["loc"]:
+        case "exercise", str(name), key, *_:
+            table, model = f"[exercise.{name}]", Exercise
+        case "late", int(number), key, *_:
+            table, model = f"[[late]] number {number + 1}", LateStep
+        case "limits", key, *_:
+            table, model = "[limits]", Limits
+        case key, *_:
+            table, model = "the manifest", Manifest
+    fields = model.model_fields
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(key), fields, 1)
+        return f"{table} has no key {key!r}; " + (
+            f"did you mean {near[0]}?" if near else f"it may have {', '.join(fields)}"
+        )
+    if error["type"] == "missing":
+        return f"{table} lacks {key}, which should be {allowed(fields[key])}"
+    if error["type"] == "value_error":
+        return f"{key} in {table}: {error['ctx']['error']}"
+    return f"{key} in {table} should be {allowed(fields[key])}, and it is {error['input']!r:.60}"
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a key may be, in words: the kind of its value, and its bounds."""
+    kind = _KINDS[field.annotation]
+    bounds = {type(bound): bound for bound in field.metadata}
+    if Gt in bounds:
+        return f"{kind} above {bounds[Gt].gt:g}"
+    if Ge in bounds and Le in bounds:
+        return f"{kind} from {bounds[Ge].ge:g} to {bounds[Le].le:g}"
+    return f"{kind} of at least {bounds[Ge].ge:g}" if Ge in bounds else kind

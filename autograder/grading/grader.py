@@ -48,7 +48,8 @@ class Grader:
     def __init__(self, assignment: Assignment, store: Store | None = None) -> None:
         self.assignment = assignment
         self.store = store or Store(assignment.root)
-        _ = assignment.released_notebook  # says in a sentence what to do when it has not been made
+        # What is missing says here in a sentence what to do, and not in the processes that grade.
+        _ = assignment.released_notebook, [assignment.suite(name) for name in assignment.exercises]
         self.seed = keys.assignment_seed(keys.course_secret(assignment.root), assignment.name)
         self._parts = keys.deciding_parts(assignment)
         self._decided = keys.digest_of(self._parts)

@@ -1,31 +1,59 @@
-"""Generates what students get from what authors write, and tells the gradebook."""
+"""Generates what students get from what authors write, and tells the gradebook: both or neither, whenever it ends.
 
+A release is made in a folder of its own beside the old one, which stays until the new one is there and takes its place
+in one step.
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
+import psutil
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment
 
+from autograder.course import agreement
 from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
 from autograder.nbgrader.config import gradebook_url
 from autograder.nbgrader.converters import convert, course_directory
 from autograder.nbgrader.gradebook import set_due_date
 
+UNFINISHED = ".new-"  # before the number of the process that generates
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
-def release(assignment: Assignment, into: Path | None = None) -> None:
-    """Generate an assignment's student version, in ``assignments/`` and the gradebook, or only in folder ``into``."""
+
+def release(assignment: Assignment) -> None:
+    """Generate an assignment's student version in ``assignments/`` and in the gradebook.
+
+    Raises `AssignmentError`, with everything as it was, where the parts of the assignment do not agree or students
+    would get what they may not, and where nbgrader would not have it.
+    """
+    _refuse(assignment, chain(agreement.notebook_problems(assignment), agreement.suite_problems(assignment)))
+    with _folder_beside(assignment.release) as folder:
+        generate(assignment, folder)
+        _refuse(assignment, agreement.leaks(assignment, folder / assignment.name))
+        # The gradebook first, for nbgrader may refuse; `require` finds out when the folder was not put in place after.
+        generate(assignment, folder, tell_gradebook=True)
+        put_in_place(folder / assignment.name, assignment.release)
+    set_due_date(assignment)
+
+
+def generate(assignment: Assignment, into: Path, tell_gradebook: bool = False) -> None:
+    """Generate an assignment's student version as ``<into>/<assignment>``. Raises `AssignmentError`."""
     course = course_directory(assignment.root, assignment.name)
-    if into is not None:
-        course.config.CourseDirectory.release_directory = str(into)
-        course.release_directory = str(into)
-        course.config.SaveCells.enabled = False  # the gradebook need not exist for this, and is not to change
-    convert(GenerateAssignment, course, force=True, no_database=into is not None)
-    if into is None:
-        set_due_date(assignment)
+    course.config.CourseDirectory.release_directory = course.release_directory = str(into)
+    course.config.SaveCells.enabled = tell_gradebook
+    convert(GenerateAssignment, course, force=True, no_database=not tell_gradebook)
 
 
 def known(assignment: Assignment) -> bool:
-    """Whether the gradebook holds the assignment with the cells and points that its manifest states."""
+    """Whether the gradebook and the release hold the cells and points that the manifest states."""
     if not (assignment.root / "gradebook.db").exists():
         return False
     with Gradebook(gradebook_url(assignment.root)) as gradebook:
@@ -35,7 +63,8 @@ def known(assignment: Assignment) -> bool:
             return False
         points = {cell.name: cell.max_score for cell in notebook.grade_cells}
     wanted = {f"check-{n}": e.points for n, e in assignment.exercises.items()}
-    return points == wanted | {n: e.points for n, e in assignment.written.items()}
+    wanted |= {n: e.points for n, e in assignment.written.items()}
+    return points == wanted == _released_points(assignment)
 
 
 def require(assignment: Assignment) -> None:
@@ -47,3 +76,58 @@ def require(assignment: Assignment) -> None:
         set_due_date(assignment)
     else:
         release(assignment)
+
+
+def put_in_place(new: Path, place: Path) -> None:
+    """Put the folder ``new`` where ``place`` is, or shall be, in one step; what was there is then called ``new``.
+
+    A file system that cannot exchange two folders gets the files one by one, each in one step.
+    """
+    if not place.exists():
+        new.rename(place)
+        return
+    try:
+        _exchange(new, place)
+    except (OSError, AttributeError):  # NFS cannot, macOS has it by another name, and a container's layers may refuse
+        files = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
+        for path in sorted(files):
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).replace(place / path)
+        for path in place.rglob("*"):
+            if path.is_file() and path.relative_to(place) not in files:
+                path.unlink()
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Exchange two folders. Raises `OSError` where the file system cannot, `AttributeError` where the system cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        raise OSError(ctypes.get_errno(), "two folders could not be exchanged", str(other))
+
+
+@contextlib.contextmanager
+def _folder_beside(place: Path) -> Iterator[Path]:
+    """An empty folder beside ``place``, removed afterwards, as is what processes that were killed left of theirs."""
+    place.parent.mkdir(exist_ok=True)
+    for left in place.parent.glob(f"{UNFINISHED}*"):
+        process = left.name.removeprefix(UNFINISHED).partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{UNFINISHED}{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def _refuse(assignment: Assignment, problems: Iterator[str]) -> None:
+    """Raise `AssignmentError` with the first of ``problems``, and how many there are besides, if there is one."""
+    first, others = next(problems, None), len(list(problems))
+    if first is not None:
+        more = f", and {others} more" if others else ""
+        raise AssignmentError(
+            f"{assignment.name} cannot be released: {first} (`autograder validate {assignment.name}` lists it{more})"
+        )
+
+
+def _released_points(assignment: Assignment) -> dict[str, float]:
+    """The points of each graded cell of the release."""
+    marks = [cell.metadata.get("nbgrader", {}) for cell in assignment.released_notebook.cells]
+    return {mark["grade_id"]: mark["points"] for mark in marks if mark.get("grade")}
