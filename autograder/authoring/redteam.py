@@ -172,10 +172,13 @@ def not_shown(assignment: Assignment) -> str:
     every, fitting = every_attack(assignment), attacks(assignment)
     attacked = {target.name for attack in fitting if (target := attack.target(assignment))}
     spared = [name for name in assignment.exercises if name not in attacked]
-    left = [f"{len(every) - len(fitting)} of {len(every)} attacks, which are written for other exercises"]
-    left += [f"the exercises {', '.join(spared)}, for each attack takes the first that fits"] if spared else []
-    left += ["what its suites miss of honest mistakes, for which `autograder validate` has its variants"]
-    return f"not tried here: {'; '.join(left if len(every) > len(fitting) else left[1:])}"
+    left = []
+    if others := len(every) - len(fitting):
+        left.append(f"{others} of {len(every)} attacks, which are written for other exercises")
+    if spared:
+        left.append(f"the exercises {', '.join(spared)}, for each attack takes the first that fits")
+    left.append("what its suites miss of honest mistakes, for which `autograder validate` has its variants")
+    return f"not tried here: {'; '.join(left)}"
 
 
 def _bar(say: Console) -> Progress:
