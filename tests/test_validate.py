@@ -260,6 +260,24 @@ def test_a_release_that_earns_points_is_found(root, graded):
     assert "untouched release: scale got passed, not missing" in problems["the untouched release earns nothing"][0]
 
 
+def test_a_point_for_a_function_that_does_nothing_is_found(root, graded):
+    suite = root / "solutions" / NAME / "hidden" / "test_scale.py"
+    edit(suite, "    assert_close(student.scale(x, 3.0), definition(x, 3.0))", "    pass")
+    assert graded()[1] == {
+        "a function that returns nothing earns nothing": (
+            "a function that returns nothing: scale earned 1 of 4 points, by test_leaves_the_image_alone",
+        )
+    }
+
+
+def test_a_point_for_a_function_that_refuses_everything_is_found(root, graded):
+    suite = root / "solutions" / NAME / "hidden" / "test_scale.py"
+    refuses = '    "Raises."\n    with pytest.raises(ValueError):\n        student.scale(None, 1)\n'
+    suite.write_text(f"{suite.read_text()}\n\ndef test_refuses(student):\n{refuses}")
+    problems = graded()[1]["a function that refuses everything earns nothing"]
+    assert problems == ("a function that refuses everything: scale earned 0.8 of 4 points, by test_refuses",)
+
+
 def test_a_wrong_variant_that_passes_is_found(root, graded):
     edit(root / "solutions" / NAME / "variants" / "wrong" / "in_place.py", "x.mul_(k)", "x * k")
     assert graded()[1] == {
@@ -269,10 +287,10 @@ def test_a_wrong_variant_that_passes_is_found(root, graded):
 
 def test_a_score_that_depends_on_the_draw_is_found_and_says_how_often(root, graded):
     suite = root / "solutions" / NAME / "hidden" / "test_scale.py"
-    edit(suite, "    for k in (2.5, -1.0, 0.0):\n", "    for k in (one_of(rng, (2.0, 3.0)),):\n")
+    edit(suite, "    for k in (2.5, -1.0, 0.0):\n", "    for k in (one_of(rng, (2.0, 7.0)),):\n")
     edit(suite, "loop_free, normal", "loop_free, normal, one_of")
     variant = root / "solutions" / NAME / "variants" / "wrong" / "in_place.py"
-    edit(variant, "x.mul_(k)", "x * (2 if k == 2 else 3.5 if k == 3 and x.shape[1] == 3 else k)")
+    edit(variant, "x.mul_(k)", "x * min(k, 6.0)")
     found, problems = graded(draws=8)
     first, second = found.scores["wrong/in_place.py"]["scale"]
     assert {first.verdict, second.verdict} == {"passed", "wrong"} and first.draws + second.draws == 8

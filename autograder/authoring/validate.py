@@ -19,6 +19,12 @@ from autograder.grading.local import LocalExecutor
 from autograder.grading.task import Task
 
 SEED = 20_250_101  # of the first draw; the others follow it
+# What every suite must give no point for, whatever the exercise is: nothing but right values earns points.
+EMPTY = {
+    "a function that returns nothing": "return None",
+    "a function that refuses everything": "raise ValueError('no')",
+}
+BY = ((HIDDEN, ""), (VISIBLE, " by the visible suites"))
 
 
 @dataclass(frozen=True)
@@ -128,14 +134,14 @@ def import_checks(assignment: Assignment) -> dict[str, Iterable[str]]:
 class _Candidate:
     """One solution, by one kind of suites: the check that it belongs to, and the verdict that each exercise must get.
 
-    ``whole`` asks that it earn all points of what passes and none of the rest.
+    ``whole`` asks that it earn all points of what passes and none of the rest; a verdict of None may be any.
     """
 
     name: str
     title: str
     suites: str
     cells: tuple[Cell, ...]
-    verdicts: tuple[tuple[str, Verdict], ...]
+    verdicts: tuple[tuple[str, Verdict | None], ...]
     whole: bool = False
 
     def task(self, assignment: Assignment, seed: int) -> Task:
@@ -156,13 +162,15 @@ class _Candidate:
             got, *others = self.scores(reports)[name]
             if others:
                 yield f"{self.name}: {name} depends on the draw: {_shares((got, *others), results)}"
-            elif got.verdict is not wanted:
+            elif wanted is not None and got.verdict is not wanted:
                 failed = next((t for t in results[0].tests if t.verdict is not Verdict.PASSED), None)
                 detail = f" ({failed.name}: {failed.detail})" if failed else ""
                 remarks = f" ({'; '.join(reports[0].remarks)})" if reports[0].remarks else ""
                 yield f"{self.name}: {name} got {got.verdict}, not {wanted}{detail}{remarks}"
             elif self.whole and got.score != results[0].max_score * (wanted is Verdict.PASSED):
-                yield f"{self.name}: {name} earned {got.score:g} of {results[0].max_score:g} points"
+                passed = [test.name for test in results[0].tests if test.verdict is Verdict.PASSED and not test.gate]
+                by = f", by {', '.join(passed)}" if passed and wanted is not Verdict.PASSED else ""
+                yield f"{self.name}: {name} earned {got.score:g} of {results[0].max_score:g} points{by}"
 
 
 def _shares(scores: Sequence[Score], results: Sequence[ExerciseResult]) -> str:
@@ -180,27 +188,26 @@ def _candidates(assignment: Assignment) -> list[_Candidate]:
         Cell(cell.cell_type, cell.source, cell.metadata.get("nbgrader", {}).get("grade_id"))
         for cell in assignment.released_notebook.cells
     )
-    passed = tuple(dict.fromkeys(assignment.exercises, Verdict.PASSED).items())
-    missing = tuple(dict.fromkeys(assignment.exercises, Verdict.MISSING).items())
-    found = []
-    for suites, by in ((HIDDEN, ""), (VISIBLE, " by the visible suites")):
-        found += [
-            _Candidate(
-                "reference solution", f"the reference solution earns everything{by}", suites, reference, passed, True
-            ),
-            _Candidate(
-                "untouched release", f"the untouched release earns nothing{by}", suites, released, missing, True
-            ),
-        ]
-        for variant in variants.read_variants(assignment):
-            cells, verdicts = (Cell("code", variant.path.read_text()),), tuple(variant.verdicts.items())
-            if variant.kind == variants.CORRECT:
+    found: list[_Candidate] = []
+
+    def add(name: str, title: str, suites: str, cells: tuple[Cell, ...], verdict: Verdict | None) -> None:
+        found.append(_Candidate(name, title, suites, cells, tuple((e, verdict) for e in assignment.exercises), True))
+
+    for suites, by in BY:
+        add("reference solution", f"the reference solution earns everything{by}", suites, reference, Verdict.PASSED)
+        add("untouched release", f"the untouched release earns nothing{by}", suites, released, Verdict.MISSING)
+    for name, body in EMPTY.items():
+        cells = tuple(Cell("code", f"def {e}(*args, **kwargs):\n    {body}\n") for e in assignment.exercises)
+        add(name, f"{name} earns nothing", HIDDEN, cells, None)
+    for variant in variants.read_variants(assignment):
+        cells, verdicts = (Cell("code", variant.path.read_text()),), tuple(variant.verdicts.items())
+        if variant.kind == variants.CORRECT:
+            for suites, by in BY:
                 title = f"every correct variant passes{by}"
                 found.append(_Candidate(variant.name, title, suites, cells, verdicts, True))
-            elif suites == HIDDEN:  # the visible ones need not find every mistake
-                found.append(
-                    _Candidate(variant.name, "every known-wrong variant fails as stated", suites, cells, verdicts)
-                )
+        else:  # by the hidden suites alone: the visible ones need not find every mistake
+            title = "every known-wrong variant fails as stated"
+            found.append(_Candidate(variant.name, title, HIDDEN, cells, verdicts))
     return found
 
 
