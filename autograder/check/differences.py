@@ -2,7 +2,7 @@
 
 import math
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def explain(got: Any, expected: Any, differ: torch.Tensor | None = None) -> Evid
     facts.append(
         f"All {total:,} values differ."
         if count == total > 1
-        else f"{count:,} of {total:,} values differ."
+        else f"{count:,} of {total:,} values {'differs' if count == 1 else 'differ'}."
         if total > 1
         else "The value differs."
     )
@@ -67,6 +67,17 @@ def shown(value: Any, limit: int = 200) -> str:
         return shortener.repr(value)
     except Exception as error:
         return f"an object of type {type(value).__name__}, whose repr raises {type(error).__name__}"
+
+
+def shown_call(function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """A call as one would write it, with arrays as their dtypes and shapes: ``f(float32 (2, 3), stride=2)``."""
+
+    def argument(value: Any) -> str:
+        array = _array(value)
+        return shown(value, 60) if array is None else f"{_dtype(value)} {_shape(array.shape)}"
+
+    given = [*map(argument, args), *(f"{name}={argument(value)}" for name, value in kwargs.items())]
+    return f"{function}({', '.join(given)})"
 
 
 # --- values that are no arrays, shapes, dtypes ---------------------------------------------------------------------
@@ -173,9 +184,8 @@ def _clue(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
     if not np.isfinite(got).all() and np.isfinite(expected).all():
         nan = np.isnan(got)
         kind, count = ("NaN", int(nan.sum())) if nan.any() else ("infinite", int(np.isinf(got).sum()))
-        return (
-            f"{count:,} of your values are {kind}: look for a division by zero, `log(0)`, or `exp` of a large number."
-        )
+        some = f"{count:,} of your values {'is' if count == 1 else 'are'} {kind}"
+        return f"{some}: look for a division by zero, `log(0)`, or `exp` of a large number."
     if got.size < 4 or not np.isfinite(expected).all():
         return ""
     if not np.ptp(got) and np.ptp(expected):

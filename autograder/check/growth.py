@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from autograder.course.text import counted
 from autograder.measure.work import grows
 from autograder.suite.loops import Measurement
 
@@ -25,7 +26,7 @@ def explanation(measured: Measurement) -> str:
     if steady(measured):
         at = ", ".join(map(str, sizes[:-1])) + f" and {sizes[-1]}"
         return (
-            f"{works[0].opcodes:,} Python steps and {works[0].dispatched:,} operators "
+            f"{counted(works[0].opcodes, 'Python step')} and {counted(works[0].dispatched, 'operator')} "
             f"at size {at} alike: nothing loops over the input."
         )
     if not grows(works):
@@ -58,5 +59,8 @@ def role(measured: Measurement) -> str:
 
 def as_text(measured: Measurement) -> str:
     """The counts in a sentence."""
-    parts = (f"size {n}: {w.opcodes:,} steps, {w.dispatched:,} operators" for n, w in zip(*measured, strict=True))
+    parts = (
+        f"size {n}: {counted(work.opcodes, 'step')}, {counted(work.dispatched, 'operator')}"
+        for n, work in zip(*measured, strict=True)
+    )
     return f"{'; '.join(parts)}."

@@ -43,7 +43,7 @@ class Slice:
     def size(self) -> str:
         """Its size in words."""
         rows, columns = self.differ.shape
-        return f"{columns} entries" if self.rank == 1 else f"{rows} × {columns}"
+        return ("1 entry" if columns == 1 else f"{columns} entries") if self.rank == 1 else f"{rows} × {columns}"
 
     @property
     def entries_per_square(self) -> int:
@@ -125,7 +125,9 @@ def _panel(name: str, values: np.ndarray, scale: float, where: Slice, differ: np
     low, high = _range(values)
     label = f"{name}: {values.shape[0]} by {values.shape[1]} values from {low} to {high}"
     if differ is not None:
-        label = f"difference: {int(differ.sum())} of {differ.size} entries differ, by {low} to {high}"
+        count = int(differ.sum())
+        some = f"{count} of {differ.size} entries {'differs' if count == 1 else 'differ'}"
+        label = f"difference: {some}, by {low} to {high}"
     step = where.entries_per_square
     pixels = _pixels(values, scale, differ, step)
     rows, columns = pixels.shape[:2]

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autograder.check.result import Case, CheckResult, Evidence
-from autograder.course.text import readable
+from autograder.check.cells import Stale
+from autograder.check.result import Case, CheckResult, Evidence, Frame, Overview
+from autograder.course.text import amount, counted, readable
 from autograder.course.verdict import Verdict
 
 
@@ -23,10 +24,12 @@ def headline(result: CheckResult) -> Headline:
     if not result.attempted:
         return Headline(Verdict.MISSING.role, Verdict.MISSING.symbol, Verdict.MISSING.word)
     passed, total = len(result.passing), len(result.cases)
+    if passed == total and result.forbidden:
+        return Headline("bad", Verdict.FORBIDDEN.symbol, "the values are right, and it uses what is not allowed here")
     if passed == total:
         words = "the test passes" if total == 1 else f"all {total} tests pass"
         return Headline(Verdict.PASSED.role, Verdict.PASSED.symbol, words)
-    score = f"{passed} of {count(total)} pass" + ("es" if total == 1 else "")
+    score = f"{passed} of {counted(total, 'test')} pass" + ("es" if total == 1 else "")
     if all(test.verdict is Verdict.PASSED for test in result.tests if not test.gate):
         return Headline("part", "◐", f"{score}: the values are right, a gate is not passed")
     return Headline("part", "◐", score) if passed else Headline(Verdict.WRONG.role, Verdict.WRONG.symbol, score)
@@ -40,19 +43,16 @@ def instead(result: CheckResult) -> str:
         return f"{result.absent}: write it in its cell, run that cell, then run this one again."
     return (
         f"`{result.exercise}` still raises its `NotImplementedError`. Replace that line with your code, run the cell, "
-        f"then run this one again: {count(len(result.cases))} will tell you how it goes."
+        f"then run this one again: {counted(len(result.cases), 'test')} will tell you how it goes."
     )
-
-
-def count(number: int) -> str:
-    """``number`` of tests."""
-    return f"{number} test{'' if number == 1 else 's'}"
 
 
 def others(cases: Sequence[Case]) -> str:
     """Which tests fail for a cause that was told already."""
     names = ", ".join(f"“{readable(case.test.name)}”" for case in cases)
-    return f"The same stops {count(len(cases))} more: {names}." if len(cases) > 1 else f"The same stops {names}."
+    return (
+        f"The same stops {counted(len(cases), 'test')} more: {names}." if len(cases) > 1 else f"The same stops {names}."
+    )
 
 
 def gist(evidence: Evidence) -> str:
@@ -81,5 +81,67 @@ def source_remarks(result: CheckResult) -> list[str]:
 
 
 def foot(result: CheckResult) -> str:
-    """Where the tests are, and what they are not."""
-    return f"`{result.suite}`, {result.seconds:.2f} s. Grading runs more tests like these, on other inputs."
+    """Where the tests are, what was tested, and what the tests are not."""
+    tested = f" Tested: `{result.exercise}` as cell [{result.origin}] defined it." if result.origin is not None else ""
+    return f"`{result.suite}`, {result.seconds:.2f} s.{tested} Grading runs more tests like these, on other inputs."
+
+
+def stale(exercise: str, old: Stale) -> str:
+    """Why the function of an exercise was not tested: it is not what the notebook's cell says."""
+    uses = "" if old.name == exercise else f", which `{exercise}` uses"
+    before = f"it was defined in [{old.before.number}]" if old.before is not None else "an earlier run defined it"
+    run = old.run
+    if not run.error:
+        return (
+            f"Nothing was tested: cell [{run.number}] no longer defines `{old.name}`{uses}, and what is left is "
+            f"as {before}. Run the cell that defines it now, then run this one again."
+        )
+    where = f" (line {run.line}: `{run.line_text}`)" if run.line_text else ""
+    left = f"is still as {before}" if old.exists else "does not exist"
+    return (
+        f"Nothing was tested, for cell [{run.number}] failed: {run.error}{where}. "
+        f"So `{old.name}`{uses}{',' if uses else ''} {left}. Mend that cell and run it, then run this one again."
+    )
+
+
+def interrupted(test: str, frames: Sequence[Frame]) -> str:
+    """Where a check was when somebody interrupted it."""
+    during = f" in the test “{readable(test)}”" if test else ""
+    line = f" It was in line {frames[-1].line} of `{frames[-1].function}`: `{frames[-1].text}`." if frames else ""
+    return f"The check was interrupted{during} before it was done.{line}"
+
+
+# --- a check of everything -----------------------------------------------------------------------------------------
+
+
+def standing(overview: Overview) -> str:
+    """How many points the visible tests give, and what else there is to earn."""
+    read = counted(overview.points_read, "point")
+    more = f", and {read} more when a person has read your answers" if overview.written else ""
+    return f"{amount(overview.score)} of {counted(overview.points, 'point')} by the tests that you have{more}"
+
+
+def standing_role(overview: Overview) -> str:
+    """The colour of it."""
+    if overview.score == overview.points:
+        return Verdict.PASSED.role
+    return "part" if overview.score else Verdict.MISSING.role
+
+
+def row(result: CheckResult) -> str:
+    """What there is to say of one exercise beside its title."""
+    if result.problem:
+        return result.problem
+    _, _, words = headline(result)
+    failing = [readable(case.test.name) for case, _ in result.groups] if result.attempted else []
+    some = f"{', '.join(failing[:3])}{f' and {len(failing) - 3} more' if len(failing) > 3 else ''}"
+    return f"{words}: {some}" if failing and ":" not in words else words
+
+
+READ_BY_A_PERSON = "read and graded by a person"
+OVERVIEW_FOOT = (
+    "The hidden tests decide the grade: more tests like these, on other inputs. "
+    '`check("…")` with the name of an exercise says what to look for. '
+    "Grading runs your saved notebook from top to bottom in a new kernel: "
+    "before you hand in, restart the kernel, run all cells, look here again, and save."
+)

@@ -5,7 +5,7 @@ import linecache
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 from autograder.check.result import Frame, Lines
@@ -78,8 +78,18 @@ def test_sources(suite: Path) -> dict[str, Lines]:
 
 def failed_line(error: BaseException | None, suite: Path) -> int | None:
     """The number of the test's own line that ``error`` came from, also where a helper of the suite raised it."""
-    passed_through = traceback.extract_tb(error.__traceback__ if error is not None else None)
-    return next((entry.lineno for entry in passed_through if entry.filename == str(suite)), None)
+    return next((line for frame, line in _in_suite(error, suite)), None)
+
+
+def test_of(error: BaseException, suite: Path) -> str:
+    """The name of the test that ``error`` came from; empty where it came from none."""
+    return next((frame.f_code.co_name for frame, _ in _in_suite(error, suite)), "")
+
+
+def _in_suite(error: BaseException | None, suite: Path) -> Iterator[tuple[FrameType, int]]:
+    for frame, line in traceback.walk_tb(error.__traceback__ if error is not None else None):
+        if frame.f_code.co_filename == str(suite):
+            yield frame, line
 
 
 def listing(lines: Lines, marked: int | None) -> list[tuple[str, bool]]:

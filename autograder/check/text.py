@@ -3,14 +3,31 @@
 from collections.abc import Iterator
 
 from autograder.check import growth, pictures, result_words
-from autograder.check.result import Case, CheckResult, Evidence
+from autograder.check.result import Case, CheckResult, Evidence, Overview
 from autograder.check.source import listing
-from autograder.course.text import plain, readable
+from autograder.course.text import amount, plain, readable
+from autograder.course.verdict import Verdict
 
 
-def as_text(result: CheckResult) -> str:
+def as_text(result: CheckResult | Overview) -> str:
     """The result as lines of text."""
-    return "\n".join(_lines(result))
+    return "\n".join(_overview(result) if isinstance(result, Overview) else _lines(result))
+
+
+def _overview(overview: Overview) -> Iterator[str]:
+    if overview.problem:
+        yield f"{Verdict.FAULT.symbol} {_bare(overview.problem)}"
+        return
+    yield f"{plain(overview.title)}: {result_words.standing(overview)}"
+    for result in overview.results:
+        _, symbol, _ = result_words.headline(result)
+        points = f"{amount(result.score)} of {amount(result.points)}"
+        yield f"  {symbol} {points:>10}  {plain(result.title)} ({plain(result.exercise)})"
+        yield f"                {_bare(result_words.row(result))}"
+    for title, points in overview.written:
+        yield f"  ○ {f'? of {amount(points)}':>10}  {plain(title)}"
+        yield f"                {result_words.READ_BY_A_PERSON}"
+    yield f"  {_bare(result_words.OVERVIEW_FOOT)}"
 
 
 def _lines(result: CheckResult) -> Iterator[str]:
@@ -24,8 +41,8 @@ def _lines(result: CheckResult) -> Iterator[str]:
         if case.test.message:
             yield f"      {_bare(' '.join(case.test.message.split()))}"
         yield from (f"      {line}" for line in _evidence(case.evidence))
-        if case.failed_source:
-            yield f"      The test's line: {plain(case.failed_source, 160)}"
+        if case.shown_source:
+            yield f"      The test's line: {plain(case.shown_source, 160)}"
         if others:
             yield f"      {plain(result_words.others(others))}"
     for case in result.passing:
@@ -51,6 +68,8 @@ def _evidence(evidence: Evidence) -> Iterator[str]:
     yield from evidence.error.splitlines()
     if evidence.facts:
         yield _bare(" ".join(evidence.facts))
+    if evidence.call:
+        yield f"The call: {plain(evidence.call, 400)}"
     if evidence.expected or evidence.got:
         at = f"first at [{', '.join(map(str, evidence.index))}]: " if evidence.index else ""
         yield f"{at}expected {plain(evidence.expected)}, got {plain(evidence.got)}"

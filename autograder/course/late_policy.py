@@ -39,8 +39,12 @@ def in_words(steps: Sequence[LateStep]) -> str:
     """The steps as a student reads them; empty when there are none."""
     if not steps:
         return ""
-    each = " ".join(f"Up to {step.within_hours:g} hours late costs {step.loses:.0%}." for step in steps)
+    each = " ".join(f"Up to {_hours(step.within_hours)} late costs {step.loses:.0%}." for step in steps)
     return f"{each} Later than that earns nothing."
+
+
+def _hours(number: float) -> str:
+    return "1 hour" if number == 1 else f"{number:g} hours"
 
 
 def order_problem(steps: Sequence[LateStep]) -> str:

@@ -44,3 +44,8 @@ def readable(name: str) -> str:
 def amount(points: float) -> str:
     """Points without a needless ``.0``."""
     return f"{points:.2f}".rstrip("0").rstrip(".")
+
+
+def counted(number: float, noun: str) -> str:
+    """How many there are of what ``noun`` names: ``1 operator``, ``2,048 operators``, ``0.5 points``."""
+    return f"{amount(number) if number % 1 else f'{number:,.0f}'} {noun}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.course.text import amount, plain, readable, sentence
+from autograder.course.text import amount, counted, plain, readable, sentence
 from autograder.pages import theme
 
 
@@ -43,5 +43,5 @@ environment = Environment(
     auto_reload=False,
 )
 environment.filters |= {"clipped": escaped, "prose": prose, "role": theme.role}
-environment.filters |= {"amount": amount, "readable": readable, "sentence": sentence}
+environment.filters |= {"amount": amount, "counted": counted, "readable": readable, "sentence": sentence}
 environment.globals |= {"LIGHT": theme.LIGHT, "DARK": theme.DARK}
