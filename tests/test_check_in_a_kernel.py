@@ -315,6 +315,6 @@ def test_a_check_of_everything_shows_where_one_stands(kernel):
         "Small things: 3.5 of 5 points by the tests that you have, and 1 point more when a person has read your answers"
     )
     assert "✓     2 of 2  Twice as much (double)" in said
-    assert "◐   1.5 of 3  Three times as much (triple)" in said and "1 of 2 tests pass: Values" in said
+    assert "◐   1.5 of 3  Three times as much (triple)" in said and "1 of 2 tests pass; not “Values”" in said
     assert "○     ? of 1  Why?" in said
     assert "The hidden tests decide the grade" in said

@@ -75,7 +75,7 @@ def _seen(
         case None:
             return Evidence()
     if test.detail.startswith("it should raise") and call is not None and call.returned:
-        return Evidence((sentence(f"{test.detail}, and it returned {differences.shown(call.value)}"),))
+        return Evidence((sentence(f"{test.detail}, and it returned `{differences.shown(call.value)}`"),))
     return Evidence(told)
 
 

@@ -132,10 +132,11 @@ def row(result: CheckResult) -> str:
     """What there is to say of one exercise beside its title."""
     if result.problem:
         return result.problem
-    _, _, words = headline(result)
-    failing = [readable(case.test.name) for case, _ in result.groups] if result.attempted else []
-    some = f"{', '.join(failing[:3])}{f' and {len(failing) - 3} more' if len(failing) > 3 else ''}"
-    return f"{words}: {some}" if failing and ":" not in words else words
+    words = headline(result).words
+    failing = [f"“{readable(case.test.name)}”" for case in result.cases if not case.passed]
+    if not failing or not result.attempted:
+        return words
+    return f"{words}; not {', '.join(failing[:3])}{f' and {len(failing) - 3} more' if len(failing) > 3 else ''}"
 
 
 READ_BY_A_PERSON = "read and graded by a person"

@@ -4,12 +4,13 @@ It holds what the release holds, and the wheel of the packages that `pyproject.t
 release holds (`AUTHORS_ONLY`), and the build fails when any of it is in the wheel.
 """
 
+import email
+import io
 import re
 import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.metadata import requires
 from pathlib import Path
 
 from autograder.course import late_policy
@@ -23,13 +24,21 @@ EPOCH = (2020, 1, 1, 0, 0, 0)  # one date for every file, so that equal content 
 README = """{title}
 {underline}
 
-1. Install Python 3.11 or newer, then, in this folder:
+1. Install Python 3.11 or newer. Then, in this folder, on macOS and Linux:
        python3 -m venv .venv
        .venv/bin/pip install -r requirements.txt
-2. Open the notebook:
+   and on Windows:
+       py -m venv .venv
+       .venv\\Scripts\\pip install -r requirements.txt
+2. Open the notebook, on macOS and Linux:
        .venv/bin/jupyter lab {name}.ipynb
-3. Write your solutions in the cells that ask for them and run check("...") as often as you like.
-4. Hand in {name}.ipynb before {due}. {late}
+   and on Windows:
+       .venv\\Scripts\\jupyter lab {name}.ipynb
+3. Write your solutions in the cells that ask for them, and run check("...") as often as you like.
+   check() without a name shows where you stand with all exercises.
+4. Before you hand in, choose Run > Restart Kernel and Run All Cells, look at the results, and save.
+5. Hand in {name}.ipynb, under this name, the way your instructor says,
+   before {due}. {late}
 """
 
 
@@ -39,7 +48,6 @@ def make(assignment: Assignment, folder: Path) -> Path:
         raise AssignmentError(
             f"assignments/{assignment.name} has not been made; run `autograder release {assignment.name}`"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{assignment.name}.zip"
     with tempfile.TemporaryDirectory() as scratch:
         wheel = build_wheel(assignment.root, Path(scratch))
@@ -49,16 +57,28 @@ def make(assignment: Assignment, folder: Path) -> Path:
             if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)
         }
         files[wheel.name] = wheel.read_bytes()
-        files["requirements.txt"] = _requirements(assignment.root, wheel.name).encode()
+        files["requirements.txt"] = _requirements(assignment.root, wheel).encode()
         files["README.txt"] = _readme(assignment).encode()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
-            for name, content in files.items():
-                bundle.writestr(zipfile.ZipInfo(f"{assignment.name}/{name}", EPOCH), content, zipfile.ZIP_DEFLATED)
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, data in files.items():
+                bundle.writestr(zipfile.ZipInfo(f"{assignment.name}/{name}", EPOCH), data, zipfile.ZIP_DEFLATED)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.getvalue())
+    except OSError as error:
+        raise AssignmentError(f"{target} cannot be written: {error.strerror or error}") from None
     return target
 
 
 def build_wheel(root: Path, folder: Path) -> Path:
-    """Build the wheel of both packages, hidden suites left out. Raises `AssignmentError` when that fails."""
+    """Build the wheel of the course's packages, hidden suites left out. Raises `AssignmentError` when that fails."""
+    if not (root / "pyproject.toml").is_file():
+        raise AssignmentError(
+            f"there is no pyproject.toml in {root}: a bundle holds a wheel of what the notebooks import, and that file "
+            "says which packages these are (this project's own shows how). To do without, hand out the folder "
+            "assignments/<assignment> as it is, to students who have `autograder` installed"
+        )
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
@@ -71,13 +91,18 @@ def build_wheel(root: Path, folder: Path) -> Path:
     return wheels[0]
 
 
-def _requirements(root: Path, wheel: str) -> str:
+def _requirements(root: Path, wheel: Path) -> str:
+    """The wheel, and what it needs, in the versions that the course pins in ``requirements.txt`` where it does."""
     pins = {}
-    for line in (root / "requirements.txt").read_text().splitlines():
+    path = root / "requirements.txt"
+    for line in path.read_text().splitlines() if path.is_file() else ():
         if match := re.match(r"([A-Za-z0-9_.-]+)==\S+", line):
             pins[match[1].lower()] = match[0]
-    names = [re.split(r"[<>=!; \[]", r)[0].lower() for r in requires("pixelwise") or [] if "extra ==" not in r]
-    return "\n".join([f"./{wheel}", *(pins.get(name, name) for name in sorted({*names, *ALSO}))]) + "\n"
+    with zipfile.ZipFile(wheel) as packed:
+        (about,) = (name for name in packed.namelist() if name.endswith(".dist-info/METADATA"))
+        needed = email.message_from_bytes(packed.read(about)).get_all("Requires-Dist") or []
+    names = [re.split(r"[<>=!~; \[]", each)[0].lower() for each in needed if "extra ==" not in each]
+    return "\n".join([f"./{wheel.name}", *(pins.get(name, name) for name in sorted({*names, *ALSO}))]) + "\n"
 
 
 def _readme(assignment: Assignment) -> str:
@@ -86,6 +111,6 @@ def _readme(assignment: Assignment) -> str:
         title=manifest.title,
         underline="=" * len(manifest.title),
         name=assignment.name,
-        due=manifest.due.strftime("%-d %B %Y, %H:%M %Z"),
+        due=f"{manifest.due.day} {manifest.due:%B %Y, %H:%M %Z}",
         late=late_policy.in_words(manifest.late),
     )
