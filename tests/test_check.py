@@ -5,8 +5,10 @@ import io
 import json
 import linecache
 import re
+import signal
 import subprocess
 import sys
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,8 +19,9 @@ import torch
 from nbclient import NotebookClient
 from PIL import Image
 
-from autograder.check import check, examine
+from autograder.check import check, clock, examine, examine_all
 from autograder.check import run as run_module
+from autograder.check.clock import Clock
 from autograder.check.differences import explain
 from autograder.check.growth import explanation
 from autograder.check.page import as_html
@@ -26,6 +29,8 @@ from autograder.check.pictures import difference_text, panels
 from autograder.check.text import as_text
 from autograder.course.text import readable
 from autograder.course.verdict import Verdict
+from autograder.grading import session
+from autograder.jail import sandbox
 from autograder.measure.work import Work
 from autograder.suite.loops import Measurement
 
@@ -190,6 +195,127 @@ def test_one_error_in_many_tests_is_told_once(run):
 def test_exit_in_a_function_ends_the_call_and_not_the_notebook(run):
     for shown in both(run("def double(x):\n    exit()\n")):
         assert "SystemExit" in shown
+
+
+def test_a_test_that_waits_for_an_error_shows_the_call_and_what_it_returned(run):
+    for shown in both(run("def double(x):\n    return x * 2\n", suite=SUITE.replace("mul*", "none"))):
+        assert "It should raise TypeError, and it returned 'twotwo'." in shown
+        assert "The call: double('two')" in shown
+
+
+def test_a_test_that_fails_in_words_of_its_own_points_at_the_call(run):
+    suite = (
+        "import torch\nfrom autograder.suite import Failure\n\ndef test_adds(student):\n    'Adds.'\n"
+        "    used = student.double.work(torch.ones(2, 3)).operators\n"
+        "    if 'aten::add' not in used:\n        raise Failure(f'the call ran {len(used)}')\n"
+    )
+    for shown in both(run("def double(x):\n    return x.sum()\n", suite=suite)):
+        assert "The call: double(float32 (2, 3))" in shown
+        assert "used = student.double.work(torch.ones(2, 3)).operators" in shown
+        assert "failed: raise" not in shown and "line: raise" not in shown
+
+
+def test_the_call_that_a_failing_test_made_last_is_shown_with_its_arguments(run):
+    suite = (
+        "import torch\n\ndef test_pairs(student):\n    'Pairs.'\n"
+        "    for n in (2, 3):\n        assert student.double(torch.ones(n, n), (n, 1), of=None) != 3\n"
+    )
+    for shown in both(run("def double(x, pair, of):\n    return len(x)\n", suite=suite)):
+        assert "The call: double(float32 (3, 3), (3, 1), of=None)" in shown
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_there_is_one_of_is_told_in_the_singular(run, count):
+    suite = "def test_a(student):\n    'A.'\n    assert student.double(1) == 2\n"
+    suite += "def test_b(student):\n    'B.'\n    assert student.double(1) == 2\n" if count == 2 else ""
+    for shown in both(run("def double(x):\n    raise NotImplementedError\n", suite=suite)):
+        assert ("2 tests will tell" if count == 2 else "1 test will tell") in shown
+    one, ones = torch.zeros(3), torch.zeros(3)
+    one[:count] = float("nan")
+    assert explain(one, ones).clue.startswith(f"{count} of your values {'is' if count == 1 else 'are'} NaN")
+
+
+def test_a_forbidden_name_earns_nothing_and_is_no_green(run):
+    result = run("import fractions as s\n" + RIGHT.replace("return x", "s.Fraction\n    return x"))
+    assert (len(result.passing), result.score) == (3, 0.0)
+    for shown in both(result):
+        assert "the values are right, and it uses what is not allowed here" in shown
+        assert "✓ Twice as much" not in shown
+
+
+def test_points_are_what_the_visible_tests_alone_would_give(run):
+    assert run(RIGHT).score == 2.0
+    assert run(RIGHT + "\nplus = double\ndef double(x):\n    return torch.stack([plus(r) for r in x])\n").score == 1.0
+    assert run("def double(x):\n    raise NotImplementedError\n").score == 0.0
+
+
+# --- a check of everything -----------------------------------------------------------------------------------------
+
+
+def test_a_check_of_everything_lists_the_questions_that_a_person_reads(folder):
+    shown, plain = both(examine_all(folder, {"double": lambda x: x + x, "torch": torch}))
+    assert "1 of 2 points by the tests that you have, and 1 point more when a person has read your answers" in shown
+    assert "2 of 3 tests pass; not “Refuses text”" in shown
+    assert "? of 1" in shown and "read and graded by a person" in plain
+
+
+def test_a_check_of_everything_says_why_there_is_nothing_to_check(tmp_path):
+    for shown in both(examine_all(tmp_path, {})):
+        assert f"There is no assignment.toml in {tmp_path}" in shown
+
+
+def test_nothing_in_a_check_of_everything_becomes_markup(folder):
+    title = hostile("title").replace("\ud800", "")
+    (folder / "assignment.toml").write_text(MANIFEST.replace('"Small things"', json.dumps(title)))
+    text = as_html(examine_all(folder, {}))
+    assert {tag for tag, _ in Page(text).tags} <= TAGS | {"table", "thead", "tbody", "tr", "th", "td"}
+    assert "title" + HOSTILE in Page(text).text
+
+
+def test_after_an_interruption_nothing_else_is_tested(folder):
+    manifest = (folder / "assignment.toml").read_text()
+    (folder / "assignment.toml").write_text(manifest + '[exercise.triple]\ntitle = "Thrice"\npoints = 1\n')
+
+    def double(x):
+        raise KeyboardInterrupt
+
+    for shown in both(examine_all(folder, {"double": double})):
+        assert "The check was interrupted in the test “Values” before it was done." in shown
+        assert "Not tested." in shown
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+def test_time_is_counted_as_the_grader_counts_it():
+    assert (clock.WALL_CLOCK_FACTOR, clock.TOO_LONG_CALLS) == (sandbox.WALL_CLOCK_FACTOR, session.DEATHS_PER_EXERCISE)
+
+
+def test_calls_that_take_too_long_together_are_stopped(run, monkeypatch):
+    monkeypatch.setattr(run_module, "Clock", lambda seconds: Clock(seconds, 0.5))
+    source = "import time\ndef double(x):\n    time.sleep(0.2)\n    return x\n"
+    calls = "    student.double(1)\n" * 9
+    for shown in both(run(source, suite=f"def test_nine(student):\n    'Nine.'\n{calls}")):
+        assert "All calls together took longer than 0.5 s, and double was stopped in line 3: time.sleep(0.2)." in shown
+
+
+def test_where_nothing_can_be_interrupted_it_is_told_when_it_is_done(run, folder):
+    (folder / "assignment.toml").write_text(
+        MANIFEST.replace("[exercise.double]", "[limits]\ncall_seconds = 0.05\n[exercise.double]")
+    )
+    source = "import time\ndef double(x):\n    time.sleep(0.3)\n    return x\n"
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run(source)))
+    thread.start()
+    thread.join()
+    for shown in both(found[0]):
+        assert "a call may take 0.05 s. It could not be stopped before it was done." in shown
+
+
+def test_a_check_leaves_the_handling_of_interruptions_as_it_was(run):
+    before = signal.getsignal(signal.SIGINT)
+    run(RIGHT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_loop_is_shown_as_growing_counts_and_the_line_it_stands_on(run):

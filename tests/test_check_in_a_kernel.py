@@ -225,6 +225,15 @@ def test_a_definition_of_another_form_is_known(kernel, source):
     assert "Tested: double as cell [3] defined it." in kernel.check()
 
 
+@pytest.mark.parametrize("source", ["globals()['double'] = lambda x: 2 * x", "exec('def double(x): return 2 * x')"])
+def test_a_function_that_came_about_in_a_way_of_its_own_is_tested(kernel, source):
+    kernel.run(DOUBLE, "solution")
+    kernel.run(BROKEN, "solution")
+    kernel.run(source, "another")
+    assert PASSES in (said := kernel.check())
+    assert "Tested: " not in said
+
+
 @pytest.mark.parametrize("before", [DOUBLE, BROKEN])
 def test_a_check_in_the_cell_that_defines_the_function_tests_that(kernel, before):
     kernel.run(before, "solution")

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from autograder.course.assignment import Assignment
-from tests.lab import DARK, LIGHT, Notebook, Server, jupyter_lab, open_page
+from tests.lab import DARK, LIGHT, Notebook, Server, choose, jupyter_lab, open_page
 
 pytestmark = pytest.mark.browser
 
@@ -101,10 +101,11 @@ def test_every_cell_of_the_untouched_release_runs(released: list[dict[str, Any]]
 def test_every_check_of_the_untouched_release_says_kindly_that_nothing_is_written_yet(
     a1: Assignment, released: list[dict[str, Any]]
 ) -> None:
-    said = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in released if cell["outputs"]]
+    *said, everything = ["".join(cell["outputs"][0]["data"]["text/plain"]) for cell in released if cell["outputs"]]
     assert len(said) == len(a1.exercises)
     for exercise, text in zip(a1.exercises.values(), said, strict=True):
         assert text.startswith(f"○ {exercise.title}: not written yet")
+    assert everything.startswith("Convolution: 0 of 27 points by the tests that you have, and 3 points more when")
 
 
 def test_a_right_solution_turns_its_check_green(
@@ -113,6 +114,55 @@ def test_a_right_solution_turns_its_check_green(
     result = checked(notebook, reference["conv2d"])
     expect(result).to_have_class(re.compile("pw-good"))
     expect(result.locator(".pw-head")).to_contain_text(f"all {len(sentences)} tests pass")
+
+
+def test_an_error_in_the_syntax_takes_the_green_away(notebook: Notebook, reference: dict[str, str]) -> None:
+    expect(checked(notebook, reference["conv2d"])).to_have_class(re.compile("pw-good"))
+    result = checked(notebook, reference["conv2d"].replace(") -> torch.Tensor:", ") -> torch.Tensor"))
+    expect(result).not_to_have_class(re.compile("pw-good"))
+    solution = notebook.cell("def conv2d(").locator(".jp-InputArea-prompt").inner_text().strip(": \n")
+    expect(result).to_contain_text(f"Nothing was tested, for cell {solution} failed: SyntaxError: expected ':' (line 8")
+
+
+def test_what_is_tested_is_named_by_the_number_beside_its_cell(notebook: Notebook, reference: dict[str, str]) -> None:
+    result = checked(notebook, reference["conv2d"])
+    solution = notebook.cell("def conv2d(").locator(".jp-InputArea-prompt").inner_text().strip(": \n")
+    expect(result.locator(".pw-foot")).to_contain_text(f"Tested: conv2d as cell {solution} defined it.")
+
+
+def test_a_call_that_does_not_end_is_stopped_and_the_next_check_works(
+    notebook: Notebook, reference: dict[str, str], sentences: dict[str, str]
+) -> None:
+    result = checked(
+        notebook, "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n    while True: pass\n    # end"
+    )
+    expect(result.locator(".pw-case").first).to_contain_text("conv2d took longer than 3 s and was stopped in line 2:")
+    result = checked(notebook, reference["conv2d"])
+    expect(result.locator(".pw-head")).to_contain_text(f"all {len(sentences)} tests pass")
+
+
+def test_a_check_that_is_interrupted_names_the_test_and_the_line(notebook: Notebook) -> None:
+    solution, cell = notebook.cell("def conv2d("), notebook.cell('check("conv2d")')
+    source = "import time\ndef conv2d(x, w, **others):\n    time.sleep(9)  # asleep"
+    notebook.write(solution, source)
+    notebook.run(solution)
+    cell.locator(".cm-content").click()
+    notebook.page.keyboard.press("Shift+Enter")
+    expect(cell.locator(".jp-InputArea-prompt")).to_have_text(re.compile(r"\[\*\]"))
+    notebook.page.wait_for_timeout(3000)
+    choose(notebook.page, "Kernel", "Interrupt Kernel")
+    expect(cell.locator(".pw-check")).to_contain_text("The check was interrupted in the test “Finds a pattern”")
+    expect(cell.locator(".pw-check")).to_contain_text("It was in line 3 of conv2d: time.sleep(9)  # asleep.")
+
+
+def test_a_check_of_everything_shows_the_points(a1: Assignment, notebook: Notebook, reference: dict[str, str]) -> None:
+    checked(notebook, reference["conv2d"])
+    result = notebook.run(notebook.cell("check()")).locator(".pw-check")
+    expect(result.locator(".pw-head")).to_contain_text("6 of 27 points")
+    rows = result.locator("tbody tr")
+    expect(rows).to_have_count(len(a1.manifest.exercise))
+    expect(rows.nth(2)).to_contain_text("The layer")
+    expect(rows.nth(2)).to_contain_text("6 of 6")
 
 
 def test_a_solution_is_handed_in_as_it_was_pasted(notebook: Notebook, reference: dict[str, str]) -> None:
@@ -156,9 +206,9 @@ def test_a_loop_is_shown_its_own_lines(notebook: Notebook) -> None:
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_a_result_can_be_read_in_the_theme(notebook: Notebook, reference: dict[str, str], theme: str) -> None:
-    result = checked(notebook, flipped(reference))
+    results = [checked(notebook, flipped(reference)), notebook.run(notebook.cell("check()")).locator(".pw-check")]
     notebook.theme(theme)
-    faint = result.evaluate(FAINT_TEXTS)
+    faint = [text for result in results for text in result.evaluate(FAINT_TEXTS)]
     notebook.theme(LIGHT)
     assert faint == []
 

@@ -55,8 +55,10 @@ class CellRuns:
     """What is known of the runs of a notebook's cells, from the moment on at which this follows its shell."""
 
     def __init__(self) -> None:
-        self._given: dict[str, CellRun] = {}  # the run that last gave a name its value
-        self._failed: dict[str, CellRun] = {}  # the run that should have, after that
+        # The run that last gave a name its value and the one that should have after that, with the function meanwhile:
+        # `%run` and `exec` give values of which no source of a cell tells.
+        self._given: dict[str, tuple[CellRun, Any]] = {}
+        self._failed: dict[str, tuple[CellRun, Any]] = {}
         self._running: list[CellRun] = []
 
     def follow(self, shell: Any) -> None:
@@ -78,11 +80,11 @@ class CellRuns:
                 return  # IPython tells of the end of an empty cell and not of its start
             if not self._running:  # the cell that began to follow
                 started(result.info)
-            self._ended(self._running.pop(), result.error_before_exec, result.error_in_exec)
+            self._ended(shell.user_ns, self._running.pop(), result.error_before_exec, result.error_in_exec)
 
         for number, source in enumerate(shell.user_ns.get("In", ())):
             if 0 < number < shell.execution_count - 1:
-                self._ended(CellRun(number, source), _syntax_error(source), None)
+                self._ended(shell.user_ns, CellRun(number, source), _syntax_error(source), None)
         shell.events.register("pre_run_cell", started)
         shell.events.register("post_run_cell", ended)
 
@@ -96,29 +98,39 @@ class CellRuns:
             for renewed in _bound(self._running[-1].source, above=line):
                 failed.pop(renewed, None)
         for used in used_names(name, namespace) if failed else ():
-            if used in failed:
-                return Stale(used, failed[used], self._given.get(used), used in namespace)
+            run, then = failed.get(used, (None, None))
+            if run is not None and _function(used, namespace) is then:
+                before, _ = self._given.get(used, (None, None))
+                return Stale(used, run, before, used in namespace)
         return None
 
-    def origin(self, name: str) -> int | None:
+    def origin(self, name: str, namespace: Mapping[str, Any]) -> int | None:
         """The number of the run that gave ``name`` its value, where it is known."""
-        run = next((run for run in reversed(self._running) if name in _bound(run.source)), self._given.get(name))
-        return run.number if run is not None else None
+        if self._running and name in _bound(self._running[-1].source):
+            return self._running[-1].number
+        run, then = self._given.get(name, (None, None))
+        return run.number if run is not None and _function(name, namespace) is then else None
 
-    def _ended(self, run: CellRun, before: BaseException | None, during: BaseException | None) -> None:
+    def _ended(
+        self,
+        namespace: Mapping[str, Any],
+        run: CellRun,
+        before: BaseException | None,
+        during: BaseException | None,
+    ) -> None:
         """Note how a run ended: with an error before any of it ran, with one while it ran, or well."""
         error = before or during
         run = replace(run, error=_words(error), line=_line(error, run.source))
         binds = _bound(run.source)
         gave = binds if error is None else _bound(run.source, above=run.line) if during and run.line else set()
-        gave = {name for name in gave if name not in self._failed or self._failed[name].number != run.number}
+        gave = {name for name in gave if name not in self._failed or self._failed[name][0].number != run.number}
         if run.cell is not None:  # what the same cell gave before and does not give any more
-            binds = binds | {name for name, before in self._given.items() if before.cell == run.cell}
+            binds = binds | {name for name, (earlier, _) in self._given.items() if earlier.cell == run.cell}
         for name in gave:
-            self._given[name] = run
+            self._given[name] = run, _function(name, namespace)
             self._failed.pop(name, None)
         for name in binds - gave:
-            self._failed[name] = run
+            self._failed[name] = run, _function(name, namespace)
 
 
 RUNS = CellRuns()
@@ -134,6 +146,12 @@ def used_names(name: str, namespace: Mapping[str, Any]) -> Iterator[str]:
             found = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
             pending += sorted(found - seen)
             seen |= found
+
+
+def _function(name: str, namespace: Mapping[str, Any]) -> Any:
+    """The function or class called ``name``. Not other values: to keep a large array here would keep its memory."""
+    value = namespace.get(name)
+    return value if isinstance(value, FunctionType | type) else None
 
 
 def _codes(value: Any, namespace: Mapping[str, Any]) -> Iterator[CodeType]:

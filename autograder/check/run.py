@@ -124,7 +124,7 @@ def _examine(name: str, folder: Path, suite: Path, namespace: Mapping[str, Any],
         gate_credit=exercise.gate_credit,
         suite=f"tests/{suite.name}",
         absent=next((sentence(error.message)[:-1] for error in absent), ""),
-        origin=RUNS.origin(name),
+        origin=RUNS.origin(name, namespace),
         seconds=time.perf_counter() - started,
     )
 
