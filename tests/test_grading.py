@@ -151,6 +151,12 @@ def test_reaching_for_the_counter_is_forbidden(grade, reference):
     assert verdicts(grade("import sys\ndef off(): sys.settrace(None)", reference[LAYER])) == {LAYER: "forbidden"}
 
 
+def test_a_value_error_of_ones_own_is_a_value_error(grade, reference):
+    own = "class WindowError(ValueError):\n    pass\n\n\n"
+    source = own + reference["output_size"].replace("raise ValueError", "raise WindowError")
+    assert verdicts(grade(source, only=("output_size",))) == {"output_size": "passed"}
+
+
 def test_seeds_are_the_courses_secret(tmp_path):
     secret = keys.course_secret(tmp_path)
     assert keys.course_secret(tmp_path) == secret and len(secret) == 32

@@ -116,7 +116,10 @@ def vector_jacobian(
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:
-    """The type of an error, its message, and the notebook's line that raised it, as words."""
+    """The type of an error, its message, and the notebook's line that raised it, as words.
+
+    An error of a class of the student's own goes by the built-in one that it is a kind of.
+    """
     try:
         message = str(error).encode("utf-8", "replace").decode()
     except BaseException:  # an error class of the student's own may do anything when it is printed
@@ -125,7 +128,11 @@ def describe(error: BaseException) -> tuple[str, str, str]:
     if isinstance(error, NotImplementedError) and not message and function:
         # A solution may call another exercise's function; without the name the message would blame the wrong one.
         message = f"{function} is not written yet"
-    return type(error).__name__, message, where
+    own = type(error).__name__
+    kind = next(base.__name__ for base in type(error).__mro__ if base.__module__ == "builtins")
+    if kind in (own, "Exception", "BaseException"):
+        return own, message, where
+    return kind, f"{own}: {message}" if message else own, where
 
 
 def _innermost(error: BaseException) -> tuple[str, str]:

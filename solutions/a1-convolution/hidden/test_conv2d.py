@@ -103,7 +103,7 @@ def test_double_precision(student, rng):
 def test_many_channels(student, rng):
     "A layer may have hundreds of channels, and each of them counts."
     compare(student, normal(rng, 1, 300, 3, 4).abs(), normal(rng, 2, 300, 2, 2).abs())
-    compare(student, normal(rng, 1, 2, 4, 3), normal(rng, 300, 2, 2, 2), normal(rng, 300))
+    compare(student, normal(rng, 2, 2, 4, 3), normal(rng, 300, 2, 2, 2), normal(rng, 300))
 
 
 def test_images_that_are_not_contiguous(student, rng):
@@ -113,12 +113,21 @@ def test_images_that_are_not_contiguous(student, rng):
     compare(student, normal(rng, 1, 3, 7, 1).expand(2, 3, 7, 6), normal(rng, 4, 1, 3, 2).expand(4, 3, 3, 2))
 
 
+def test_images_that_are_not_contiguous_are_padded(student, rng):
+    "Padding may keep the layout in memory of the image that it pads: it need not be contiguous afterwards either."
+    channels_last = normal(rng, 2, 3, 5, 6).contiguous(memory_format=torch.channels_last)
+    for x in (channels_last, scattered(normal(rng, 2, 3, 5, 6))):
+        compare(student, x, normal(rng, 4, 3, 3, 2), padding=1)
+
+
 def test_leaves_its_inputs_alone(student, rng):
     "Inputs should be afterwards what they were before, whether or not something is padded or left over."
     assert_untouched(student.conv2d, normal(rng, 2, 2, 6, 6), normal(rng, 3, 2, 3, 3), normal(rng, 3), padding=1)
     assert_untouched(student.conv2d, normal(rng, 1, 2, 6, 6), normal(rng, 3, 2, 3, 3), normal(rng, 3))
     assert_untouched(student.conv2d, normal(rng, 2, 1, 7, 8), normal(rng, 1, 1, 2, 3), stride=(3, 2))
     assert_untouched(student.conv2d, normal(rng, 1, 2, 8, 7), normal(rng, 3, 2, 2, 2), dilation=(3, 2))
+    tensors = (normal(rng, *shape, dtype=torch.float64) for shape in ((2, 2, 5, 6), (3, 2, 2, 2), (3,)))
+    assert_untouched(student.conv2d, *tensors)
 
 
 def test_ones_everywhere(student, rng):
@@ -172,6 +181,13 @@ def test_gradients_through_all_parameters(student, rng):
     gradients_agree(student, rng, (2, 2, 8, 7), (3, 2, 3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2))
 
 
+def test_gradient_of_a_bias_of_zeros(student, rng):
+    "A bias that is zero is there all the same, as it is when training starts, and has a gradient."
+    tensors, upstream = (normal(rng, 2, 2, 4, 5), normal(rng, 3, 2, 2, 2), torch.zeros(3)), normal(rng, 2, 3, 3, 4)
+    *_, gradient = student.conv2d.gradients(*tensors, upstream=upstream)
+    assert_close(gradient, upstream.sum((0, 2, 3)))
+
+
 def gradients_agree(student, rng, images, weights, **parameters):
     tensors = normal(rng, *images), normal(rng, *weights), normal(rng, weights[0])
     leaves = [t.clone().requires_grad_() for t in tensors]
@@ -182,7 +198,7 @@ def gradients_agree(student, rng, images, weights, **parameters):
     assert_close(student.conv2d.gradients(*tensors, upstream=upstream, **parameters), gradients)
 
 
-def test_refuses_other_channels(student, rng):
+def test_refuses_kernels_with_other_channels(student, rng):
     "A kernel for fewer or for more channels than the image has should raise a ValueError, never broadcast."
     x = normal(rng, 2, 3, 6, 8)
     student.conv2d(x, normal(rng, 4, 3, 6, 8))  # fits, so refusing everything does not pass

@@ -129,11 +129,19 @@ def test_inputs_that_are_not_contiguous(student, rng):
     compare(student, [X, W, B], (torch.ones(1).expand(grad_out.shape), x[:1].expand(x.shape), w.flip(0)))
 
 
+def test_inputs_that_are_not_contiguous_are_padded(student, rng):
+    "Padding may keep the layout in memory of the image that it pads: it need not be contiguous afterwards either."
+    call = layer(rng, (2, 3, 5, 6), (4, 3, 3, 2), padding=1)
+    call = (tensor.contiguous(memory_format=torch.channels_last) for tensor in call)
+    compare(student, [X, W, B], tuple(call), padding=1)
+
+
 def test_leaves_its_inputs_alone(student, rng):
     "What came in should be afterwards what it was before, whether or not something is padded or left over."
     assert_untouched(student.conv2d_backward, *layer(rng, (2, 2, 6, 7), (3, 2, 3, 2)))
     assert_untouched(student.conv2d_backward, *layer(rng, (1, 2, 7, 7), (2, 2, 3, 3), 2, 1), stride=2, padding=1)
     assert_untouched(student.conv2d_backward, *layer(rng, (2, 1, 8, 9), (1, 1, 3, 2), (2, 3)), stride=(2, 3))
+    assert_untouched(student.conv2d_backward, *layer(rng, (1, 2, 5, 6), (3, 2, 2, 2), dtype=torch.float64))
 
 
 def test_many_channels(student, rng):

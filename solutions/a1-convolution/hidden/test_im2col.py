@@ -64,6 +64,7 @@ def test_stride_moves_the_window(student, rng):
     x = normal(rng, 2, 2, 11, 12)
     assert_close(student.im2col(x, 3, 3), definition(x, (3, 3), (3, 3)))
     assert_close(student.im2col(x, (2, 3), (3, 2)), definition(x, (2, 3), (3, 2)))
+    assert_close(student.im2col(x, (1, 2), (4, 7)), definition(x, (1, 2), (4, 7)))
 
 
 @pytest.mark.points(2)
@@ -98,7 +99,7 @@ def test_shares_the_memory(student, rng):
 @pytest.mark.points(2)
 def test_images_that_are_not_contiguous(student, rng):
     "A slice, a transpose or an expanded image has jumps of its own: ask the image for them."
-    slices = scattered(normal(rng, 2, 3, 8, 7))
+    slices = normal(rng, 2, 3, 8, 14)[..., ::2]
     turned = normal(rng, 2, 9, 6, 3).permute(0, 3, 2, 1)
     expanded = normal(rng, 1, 2, 6, 1).expand(3, 2, 6, 7)
     for x in (slices, turned, expanded):
@@ -107,9 +108,8 @@ def test_images_that_are_not_contiguous(student, rng):
 
 def test_images_that_begin_further_on_in_memory(student, rng):
     "A slice of a batch begins further on in memory: a view of it begins there too, and not where the batch does."
-    batch = normal(rng, 4, 2, 6, 7)
-    for x in (batch[2:], batch[:, :, 1:, 2:]):
-        assert_close(student.im2col(x, (2, 3)), definition(x, (2, 3)))
+    x = normal(rng, 4, 2, 6, 7)[2:]
+    assert_close(student.im2col(x, (2, 3)), definition(x, (2, 3)))
 
 
 def test_shares_memory_that_is_not_contiguous(student, rng):

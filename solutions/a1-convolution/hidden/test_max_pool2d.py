@@ -73,7 +73,7 @@ def test_padding_never_wins(student, rng):
 
 
 def test_padding_never_wins_in_double_precision(student, rng):
-    "The least number of float32 is not that of float64: padding should be less than every number of its image."
+    "Padding should be less than every number of its image, also in float64, which reaches further than float32."
     x = -(normal(rng, 2, 2, 7, 8, dtype=torch.float64).abs() + 0.5) * 1e307
     compare(student, [VALUES], x, 3, 2, 1)
 
@@ -84,6 +84,11 @@ def test_padding_never_wins_against_the_infinite(student, rng):
     x[:, :, :3], x[:, :, 4:, 5:] = -float("inf"), -float("inf")
     for call in ((3, 2, 1), ((4, 2), (1, 2), (2, 1)), (2, 3)):
         compare(student, [VALUES, INDICES], x, *call)
+
+
+def test_padding_does_not_tie_with_large_negative_numbers(student, rng):
+    "In floating point a large negative number less one is that number again: only −∞ is less than every other."
+    compare(student, [INDICES], torch.full((1, 2, 5, 6), -1e12), 3, 2, 1)
 
 
 @pytest.mark.points(2)
@@ -128,6 +133,14 @@ def test_double_precision(student, rng):
     compare(student, [VALUES, INDICES], x, 4, 2)
 
 
+def test_half_precision(student, rng):
+    "An image of float16 has more pixels than float16 can count: an index should never pass through the image's dtype."
+    # Whole numbers that float16 can hold, no two alike within a window, for 1999 is a prime number.
+    x = (torch.arange(66 * 64) * int(integers(rng, 1, 1999)) % 1999).view(1, 1, 66, 64).to(torch.float16)
+    values, indices = expected(x.double(), (6, 8))
+    assert_close(student.max_pool2d(x, (6, 8)), (values.to(x.dtype), indices))
+
+
 def test_dtypes_of_the_results(student, rng):
     "Values keep the dtype of the image, and indices are whole numbers of 64 bits."
     values, indices = expected(normal(rng, 1, 1, 4, 4), 2)
@@ -142,6 +155,13 @@ def test_images_that_are_not_contiguous(student, rng):
     compare(student, [VALUES, INDICES], normal(rng, 1, 2, 6, 1).expand(2, 2, 6, 8), 2)
 
 
+def test_images_that_are_not_contiguous_are_padded(student, rng):
+    "Padding may keep the layout in memory of the image that it pads: it need not be contiguous afterwards either."
+    channels_last = normal(rng, 2, 3, 5, 6).contiguous(memory_format=torch.channels_last)
+    for x in (channels_last, scattered(normal(rng, 2, 3, 5, 6))):
+        compare(student, [VALUES, INDICES], x.abs() + 0.1, 3, 2, 1)
+
+
 def test_indices_of_large_planes(student, rng):
     "The index of a pixel may be large: whole numbers of few bits are too small to count all pixels of an image."
     compare(student, [INDICES], normal(rng, 1, 1, 190, 380), (19, 38))
@@ -152,6 +172,7 @@ def test_leaves_the_image_alone(student, rng):
     assert_untouched(student.max_pool2d, normal(rng, 2, 2, 6, 6), 3)
     assert_untouched(student.max_pool2d, -normal(rng, 1, 2, 7, 6).abs(), 3, 1, 1)
     assert_untouched(student.max_pool2d, normal(rng, 1, 1, 7, 8), (2, 3), (3, 2))
+    assert_untouched(student.max_pool2d, torch.full((1, 2, 5, 5), -float("inf"), dtype=torch.float64), 2)
 
 
 def test_ones_everywhere(student, rng):

@@ -18,6 +18,6 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
         return F.conv2d(m, kernel, padding=r) / F.conv2d(torch.ones_like(m), kernel, padding=r)
 
     v = x - local_mean(x)
-    deviation = local_mean(v**2).sqrt()
+    deviation = local_mean(v**2).clamp(min=torch.finfo(x.dtype).tiny).sqrt()
     typical = deviation.mean() if len(x) else deviation
     return v / torch.maximum(deviation, typical).clamp(min=eps)

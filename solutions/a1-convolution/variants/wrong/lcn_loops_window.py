@@ -24,5 +24,5 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
 
     share = blur(x.new_ones(1, 1, height, width))
     v = x - blur(x.mean(1, keepdim=True)) / share
-    deviation = (blur((v**2).mean(1, keepdim=True)) / share).sqrt()
+    deviation = (blur((v**2).mean(1, keepdim=True)) / share).clamp(min=torch.finfo(x.dtype).tiny).sqrt()
     return v / torch.maximum(deviation, deviation.mean((1, 2, 3), keepdim=True)).clamp(min=eps)

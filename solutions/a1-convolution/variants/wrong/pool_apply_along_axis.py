@@ -18,6 +18,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
         place = torch.from_numpy(np.apply_along_axis(np.argmax, -1, windows.numpy()))
     else:
         place = torch.zeros(windows.shape[:-1], dtype=torch.int64)
-    row = torch.arange(place.shape[2])[:, None] * sh - ph + place // kw
-    column = torch.arange(place.shape[3]) * sw - pw + place % kw
+    row = (torch.arange(place.shape[2])[:, None] * sh - ph + place // kw).clamp(min=0)
+    column = (torch.arange(place.shape[3]) * sw - pw + place % kw).clamp(min=0)
     return windows.amax(-1), row * w + column

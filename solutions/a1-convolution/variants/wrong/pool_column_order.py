@@ -16,6 +16,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
         F.pad(x, (pw, pw, ph, ph), value=-torch.inf).unfold(2, kh, sh).unfold(3, kw, sw).transpose(-1, -2).flatten(-2)
     )
     values, place = windows.max(-1)
-    row = torch.arange(values.shape[2])[:, None] * sh - ph + place % kh
-    column = torch.arange(values.shape[3]) * sw - pw + place // kh
+    row = (torch.arange(values.shape[2])[:, None] * sh - ph + place % kh).clamp(min=0)
+    column = (torch.arange(values.shape[3]) * sw - pw + place // kh).clamp(min=0)
     return values, row * w + column

@@ -16,8 +16,9 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     def plane(p):
         windows = F.pad(p, (pw, pw, ph, ph), value=-torch.inf).unfold(0, kh, sh).unfold(1, kw, sw).flatten(-2)
         values, place = windows.max(-1)
-        row = torch.arange(values.shape[0])[:, None] * sh - ph + place // kw
-        return values, row * w + torch.arange(values.shape[1]) * sw - pw + place % kw
+        row = (torch.arange(values.shape[0])[:, None] * sh - ph + place // kw).clamp(min=0)
+        column = (torch.arange(values.shape[1]) * sw - pw + place % kw).clamp(min=0)
+        return values, row * w + column
 
     results = [plane(p) for p in x.flatten(0, 1)]
     if not results:

@@ -13,7 +13,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     if 2 * ph > kh or 2 * pw > kw or kh > h + 2 * ph or kw > w + 2 * pw:
         raise ValueError("kernel, padding and image do not fit together")
     big = F.pad(x, (pw, pw, ph, ph), value=-torch.inf)
-    number = F.pad(torch.arange(h * w).view(h, w), (pw, pw, ph, ph))
+    number = F.pad(torch.arange(h * w).view(h, w), (pw, pw, ph, ph), value=h * w)
     oh, ow = (big.shape[2] - kh) // sh + 1, (big.shape[3] - kw) // sw + 1
     values = indices = None
     for i in range(kh):
@@ -22,6 +22,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
             at = number[i::sh, j::sw][:oh, :ow].expand(seen.shape)
             if values is None:
                 values, indices = seen, at
-            indices = torch.where(seen > values, at, indices)
+            # A window that has seen nothing but padding takes the first pixel that it meets.
+            indices = torch.where((seen > values) | (indices == h * w), at, indices)
             values = torch.maximum(seen, values)
     return values, indices

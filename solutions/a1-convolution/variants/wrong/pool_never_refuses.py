@@ -14,6 +14,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
         raise ValueError("kernel, padding and image do not fit together")
     windows = F.pad(x, (pw, pw, ph, ph), value=-torch.inf).unfold(2, kh, sh).unfold(3, kw, sw).flatten(-2)
     values, place = windows.max(-1)
-    row = torch.arange(values.shape[2])[:, None] * sh - ph + place // kw
-    column = torch.arange(values.shape[3]) * sw - pw + place % kw
+    row = (torch.arange(values.shape[2])[:, None] * sh - ph + place // kw).clamp(min=0)
+    column = (torch.arange(values.shape[3]) * sw - pw + place % kw).clamp(min=0)
     return values, row * w + column

@@ -1,4 +1,4 @@
-"""CallBatcher the last step up, as if hanging windows counted."""
+"""Rounds the last step up, as if hanging windows counted."""
 
 FAILS = {"output_size": "wrong"}
 

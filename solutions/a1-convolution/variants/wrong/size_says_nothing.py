@@ -1,0 +1,9 @@
+"""Refuses what it should, without a word."""
+
+FAILS = {"output_size": "wrong"}
+
+
+def output_size(n, k, s=1, p=0, d=1):
+    if min(k, s, d) < 1 or p < 0 or n + 2 * p < d * (k - 1) + 1:
+        raise ValueError
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
