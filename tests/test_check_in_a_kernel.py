@@ -321,7 +321,7 @@ def test_a_check_of_everything_shows_where_one_stands(kernel):
     kernel.run("def triple(x):\n    return x.new_zeros(x.shape)")
     said = kernel.run("check()")
     assert said.splitlines()[0] == (
-        "Small things: 3.5 of 5 points by the tests that you have, and 1 point more when a person has read your answers"
+        "Small things: 3.5 of 5 points by the tests that you have, and up to 1 more when a person has read your answers"
     )
     assert "✓     2 of 2  Twice as much (double)" in said
     assert "◐   1.5 of 3  Three times as much (triple)" in said and "1 of 2 tests pass; not “Values”" in said

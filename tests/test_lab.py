@@ -105,7 +105,7 @@ def test_every_check_of_the_untouched_release_says_kindly_that_nothing_is_writte
     assert len(said) == len(a1.exercises)
     for exercise, text in zip(a1.exercises.values(), said, strict=True):
         assert text.startswith(f"○ {exercise.title}: not written yet")
-    assert everything.startswith("Convolution: 0 of 27 points by the tests that you have, and 3 points more when")
+    assert everything.startswith("Convolution: 0 of 27 points by the tests that you have, and up to 3 more when")
 
 
 def test_a_right_solution_turns_its_check_green(

@@ -116,8 +116,8 @@ def interrupted(test: str, frames: Sequence[Frame]) -> str:
 
 def standing(overview: Overview) -> str:
     """How many points the visible tests give, and what else there is to earn."""
-    read = counted(overview.points_read, "point")
-    more = f", and {read} more when a person has read your answers" if overview.written else ""
+    read = f", and up to {amount(overview.points_read)} more when a person has read your answers"
+    more = read if overview.written else ""
     return f"{amount(overview.score)} of {counted(overview.points, 'point')} by the tests that you have{more}"
 
 
