@@ -235,11 +235,14 @@ def test_what_there_is_one_of_is_told_in_the_singular(run, count):
     assert explain(one, ones).clue.startswith(f"{count} of your values {'is' if count == 1 else 'are'} NaN")
 
 
-def test_a_forbidden_name_earns_nothing_and_is_no_green(run):
-    result = run("import fractions as s\n" + RIGHT.replace("return x", "s.Fraction\n    return x"))
+@pytest.mark.parametrize("name", ["fractions.Fraction", "sys.settrace"])
+def test_a_name_for_which_grading_gives_nothing_is_no_green(run, name):
+    module = name.partition(".")[0]
+    result = run(f"import {module}\n" + RIGHT.replace("return x", f"{name}\n    return x"))
     assert (len(result.passing), result.score) == (3, 0.0)
     for shown in both(result):
         assert "the values are right, and it uses what is not allowed here" in shown
+        assert f"Line 6 uses {name}, which" in shown
         assert "✓ Twice as much" not in shown
 
 
@@ -310,6 +313,14 @@ def test_where_nothing_can_be_interrupted_it_is_told_when_it_is_done(run, folder
     thread.join()
     for shown in both(found[0]):
         assert "a call may take 0.05 s. It could not be stopped before it was done." in shown
+
+
+def test_a_loop_is_stopped_also_where_there_are_no_signals_between_threads(run, folder, monkeypatch):
+    monkeypatch.delattr(signal, "pthread_kill")  # as on Windows
+    limits = "[limits]\ncall_seconds = 0.05\n[exercise.double]"
+    (folder / "assignment.toml").write_text(MANIFEST.replace("[exercise.double]", limits))
+    for shown in both(run("def double(x):\n    while True:\n        x = x\n")):
+        assert "double took longer than 0.05 s and was stopped in line" in shown
 
 
 def test_a_check_leaves_the_handling_of_interruptions_as_it_was(run):

@@ -115,8 +115,8 @@ class CheckResult:
 
     @property
     def forbidden(self) -> bool:
-        """Whether the source uses a name that the exercise forbids, so that nothing is earned."""
-        return any(found.kind == "call" for found in self.findings)
+        """Whether the source uses a name for which grading gives nothing: a forbidden one, or one of the counter's."""
+        return any(found.kind in ("call", "counter") for found in self.findings)
 
     @property
     def score(self) -> float:

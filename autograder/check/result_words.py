@@ -72,7 +72,7 @@ def gate_words(result: CheckResult) -> str:
 
 def source_remarks(result: CheckResult) -> list[str]:
     """What the source alone tells."""
-    asks = {"call": "this exercise asks you to do without", "interpreter": "grading does not allow"}
+    asks = {"call": "this exercise asks you to do without", "counter": "grading does not allow"}
     return [
         f"Line {found.line} uses `{found.name}`, which {asks[found.kind]}: `{found.text}`"
         for found in result.findings
