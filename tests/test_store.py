@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+from autograder.course import files
+from autograder.course.errors import AssignmentError
 from autograder.course.report import ExerciseResult, Report, TestResult, score_exercise
 from autograder.course.verdict import Verdict, worst
+from autograder.grading import keys
 from autograder.grading.grader import Graded
 from autograder.grading.store import Store
 
@@ -67,10 +70,58 @@ def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_no
     store.put(report())
     (file,) = (tmp_path / ".autograder" / "reports").rglob("*.json")
     dead, living = (file.with_name(f".new-{pid}-x") for pid in (2**22 + 1, os.getpid()))
+    folder = tmp_path / "feedback" / f".new-{2**22 + 1}-y"
+    folder.mkdir(parents=True)
     dead.write_text("{")
     living.write_text("{")
-    store.remove_unfinished()
-    assert living.exists() and not dead.exists() and store.get("k" * 64) == report()
+    files.remove_unfinished(tmp_path)
+    assert living.exists() and not dead.exists() and not folder.exists() and store.get("k" * 64) == report()
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_stays_as_it_was_when_its_writer_stumbles(tmp_path):
+    path = tmp_path / "file"
+    files.write_whole(path, "before")
+    with pytest.raises(ZeroDivisionError), files.whole(path) as new:
+        new.write_text("aft")
+        raise ZeroDivisionError
+    assert path.read_text() == "before" and [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_is_not_to_be_replaced_is_kept(tmp_path):
+    files.write_whole(tmp_path / "file", "first", replace=False)
+    files.write_whole(tmp_path / "file", "second", replace=False)
+    assert (tmp_path / "file").read_text() == "first" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as error:
+        files.write_whole(tmp_path / "folder", "content")
+    assert error.value.filename == str(tmp_path / "folder")
+
+
+def test_the_files_of_one_folder_become_those_of_another(tmp_path):
+    source, target = tmp_path / "new", tmp_path / "there"
+    for path in (source / "a", source / "sub" / "b", target / "a", target / "old" / "c"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(path.relative_to(tmp_path)))
+    files.move_files(source, target)
+    found = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == {"there/a": "new/a", "there/sub/b": "new/sub/b"} and not (target / "old").exists()
+
+
+def test_a_secret_is_made_once_and_one_that_was_cut_short_is_refused(tmp_path):
+    secret = keys.course_secret(tmp_path)
+    assert len(secret) == 32 and keys.course_secret(tmp_path) == secret
+    path = tmp_path / ".autograder" / "secret"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(secret[:31])
+    with pytest.raises(AssignmentError, match="31 bytes of the 32"):
+        keys.course_secret(tmp_path)
+    assert path.read_bytes() == secret[:31]
 
 
 NAMES = ["../../x", "a/b", "=HYPERLINK(1)", "line\nbreak", "é" * 60, "é" * 61, "x" * 250, "x" * 251, "X" * 250]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autograder.course import places
+from autograder.course import files, places
 from autograder.course.assignment import Assignment, assignment_names, find_root, load_assignment
 from autograder.course.errors import AssignmentError
 from autograder.grading.executor import Executor
@@ -42,7 +42,8 @@ def positive(text: str) -> int:
 
 
 def root_of(args: argparse.Namespace) -> Path:
-    """The course directory that a command is about, where a restore that was interrupted is finished first.
+    """The course directory that a command is about, after what was interrupted there: a restore is finished, the
+    rest is removed.
 
     Raises `AssignmentError`.
     """
@@ -51,6 +52,7 @@ def root_of(args: argparse.Namespace) -> Path:
         from autograder.nbgrader import backup
 
         backup.finish(root)
+    files.remove_unfinished(root)
     return root
 
 

@@ -48,8 +48,9 @@ def in_a_sentence(error: BaseException) -> str:
 
 
 def is_of_the_machine(error: BaseException | None) -> bool:
-    """Whether the machine is what failed, so that whatever comes next would fail as well: no room, not allowed."""
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_ROOM | NOT_ALLOWED)
+    """Whether the machine is what failed, so that whatever comes next may fail as well: no room, not allowed."""
+    machine = NO_ROOM | NOT_ALLOWED | OTHER_KIND.keys()
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in machine)
 
 
 def _of_the_system(error: OSError) -> str:

@@ -11,6 +11,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.course import places
+
 UNFINISHED = ".new-"  # before the number of the process that writes
 
 
@@ -78,14 +80,24 @@ def move_files(source: Path, target: Path) -> None:
     shutil.rmtree(source)
 
 
-def remove_unfinished(folder: Path, below: bool = True) -> None:
-    """Remove from ``folder``, and all ``below`` it, what writers that were killed left unfinished."""
-    for path in list((folder.rglob if below else folder.glob)(f"{UNFINISHED}*")):
-        if not Path(f"/proc/{path.name.removeprefix(UNFINISHED).partition('-')[0]}").exists():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+def remove_unfinished(root: Path) -> None:
+    """Remove what writers that were killed left unfinished in a course, where that can be removed."""
+    found = list(root.glob(f"{UNFINISHED}*"))
+    for place in (places.STATE, places.BACKUPS, places.FEEDBACK):
+        found += (root / place).rglob(f"{UNFINISHED}*")
+    for path in found:
+        if not _lives(path.name.removeprefix(UNFINISHED).partition("-")[0]):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _lives(process: str) -> bool:
+    """Whether there is a process of that number, and not only what is left of it until its parent asks."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in "ZX"
 
 
 def _sync(path: Path) -> None:

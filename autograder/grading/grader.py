@@ -14,7 +14,7 @@ from autograder.course.submission import Submission, read_submission
 from autograder.grading import keys
 from autograder.grading.executor import Executor
 from autograder.grading.retries import grade_here
-from autograder.grading.store import Latest, Store
+from autograder.grading.store import SUBMISSION, Latest, Store
 from autograder.grading.task import Task
 
 
@@ -65,7 +65,7 @@ class Grader:
         return report
 
     def _decided_by(self, submission: Submission) -> dict[str, str]:
-        return {"the submission": submission.digest, **self._parts}
+        return {SUBMISSION: submission.digest, **self._parts}
 
     def regrade(self, submission: Submission) -> Report:
         """The report of one submission, graded now whatever the store holds, and not stored."""
@@ -84,7 +84,6 @@ class Grader:
         report, as it is done; ``before_grading`` is called before the first that is graded now, while ``executor``
         starts. Raises `JailError` when nothing can be jailed.
         """
-        self.store.remove_unfinished()
         done: dict[str, Graded] = {}
 
         def finish(submission: Submission, report: Report, cached: bool) -> None:

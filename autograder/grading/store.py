@@ -17,12 +17,14 @@ from autograder.course import files, places
 from autograder.course.report import SCHEMA_VERSION, Report
 from autograder.course.verdict import Verdict
 
+SUBMISSION = "the submission"  # of what decides a grade
 PRIVATE = 0o600  # what students' notebooks printed is nobody's but the owner's
 
 
 class Latest(BaseModel):
     """What a student's newest report says, what decided it, and whether the gradebook holds it.
 
+    ``recorded_submission`` is the digest of the submission that the gradebook took last, whatever its report said.
     ``decided_by`` has a digest of each part, under the words to call it by.
     """
 
@@ -30,14 +32,19 @@ class Latest(BaseModel):
     score: float
     verdict: Verdict
     recorded: bool = False
+    recorded_submission: str = ""
     decided_by: dict[str, str] = {}
+
+    @property
+    def submission(self) -> str:
+        """The digest of the submission; empty when it is not known."""
+        return self.decided_by.get(SUBMISSION, "")
 
 
 class Store:
     """Reports of one course, below ``.autograder``."""
 
     def __init__(self, root: Path) -> None:
-        self._state = root / places.STATE
         self._reports = root / places.REPORTS
         self._latest = root / places.LATEST
 
@@ -60,7 +67,8 @@ class Store:
             key=report.key,
             score=report.score,
             verdict=report.verdict,
-            recorded=before.recorded if same else False,
+            recorded=same and before.recorded,
+            recorded_submission=before.recorded_submission if before else "",
             decided_by=dict(decided_by) or (before.decided_by if same else {}),
         )
         files.write_whole(self._latest_path(report.assignment, report.student), now.model_dump_json(), PRIVATE)
@@ -77,12 +85,8 @@ class Store:
         """Remember that the gradebook holds the student's latest report."""
         latest = self.latest(assignment, student)
         if latest is not None:
-            done = latest.model_copy(update={"recorded": True})
+            done = latest.model_copy(update={"recorded": True, "recorded_submission": latest.submission})
             files.write_whole(self._latest_path(assignment, student), done.model_dump_json(), PRIVATE)
-
-    def remove_unfinished(self) -> None:
-        """Remove what writers that were killed left unfinished."""
-        files.remove_unfinished(self._state)
 
     def _report_path(self, key: str) -> Path:
         return self._reports / key[:2] / f"{key}.json"

@@ -79,13 +79,15 @@ class _OfSomeStudents:
     """A converter that works on some students alone and says which it is at. nbgrader itself knows one, or all.
 
     nbgrader empties a student's folder and then fills it. This one fills another, beside, and when that is whole
-    ``settle`` is called and its files are moved to their places. ``undo`` is called after what was not settled.
+    ``settle`` is called, its files are moved to their places, and ``done`` is called. ``undo`` is called after what was
+    not settled.
     """
 
     step = ""
     students: Collection[str] = ()
     begin: Callable[[str], None] = staticmethod(lambda student: None)
     settle: Callable[[str, Path], None] = staticmethod(lambda student, folder: None)
+    done: Callable[[str], None] = staticmethod(lambda student: None)
     undo: Callable[[], None] = staticmethod(lambda: None)
 
     def start(self) -> None:
@@ -120,6 +122,7 @@ class _OfSomeStudents:
         folder = Path(self._format_dest(name, self._at))
         self.settle(self._at, folder)
         files.move_files(folder, Path(self.coursedir.root) / self.step / self._at / name)
+        self.done(self._at)
 
 
 class AutogradeSome(_OfSomeStudents, Autograde):

@@ -133,12 +133,11 @@ def _make_share(assignment: Assignment, students: Mapping[str, Standing]) -> dic
 
     def settle(student: str, folder: Path) -> None:
         write_page(assignment, store, student, students[student], folder)
-        del left[student]
 
     try:
         with one_gradebook(assignment.root), pages_made_once():
             course = course_directory(assignment.root, assignment.name)
-            convert(GenerateFeedbackForSome, course, force=True, students=list(students), settle=settle)
+            convert(GenerateFeedbackForSome, course, force=True, students=list(students), settle=settle, done=left.pop)
     except SubmissionError as error:
         return dict.fromkeys(left, str(error))
     return {}
@@ -193,7 +192,7 @@ def _remembered(assignment: Assignment) -> dict[str, list[object]]:
 
 
 def _memory(assignment: Assignment) -> Path:
-    return assignment.root / places.FEEDBACK / f"{assignment.name}.json"
+    return assignment.root / places.PAGES / f"{assignment.name}.json"
 
 
 def _report(assignment: Assignment, store: Store, student: str) -> Report | None:
@@ -210,4 +209,4 @@ def _notebook(assignment: Assignment, student: str) -> Path:
 
 
 def _folder(assignment: Assignment, student: str) -> Path:
-    return assignment.root / "feedback" / student / assignment.name
+    return assignment.root / places.FEEDBACK / student / assignment.name

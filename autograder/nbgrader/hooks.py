@@ -44,7 +44,7 @@ def before_feedback(notebooks: list[str], **_: Any) -> None:
 def after_feedback(notebooks: list[str], **_: Any) -> None:
     """nbgrader's ``post_convert_hook`` of feedback: our page beside its own."""
     for assignment, student in _submissions(notebooks):
-        folder = assignment.root / "feedback" / student / assignment.name
+        folder = assignment.root / places.FEEDBACK / student / assignment.name
         for standing in standings(assignment, student).values():
             write_page(assignment, Store(assignment.root), student, standing, folder)
 

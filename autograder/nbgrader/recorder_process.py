@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from autograder.course import files, places
+from autograder.course import places
 from autograder.course.assignment import Assignment, load_assignment
 from autograder.course.errors import AssignmentError, in_a_sentence
 from autograder.course.report import Report
@@ -190,8 +190,6 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
     from autograder.nbgrader.recording import Recording
     from autograder.nbgrader.release import require
 
-    files.remove_unfinished(assignment.root, below=False)
-    files.remove_unfinished(assignment.root / "feedback")
     with open_gradebook(assignment.root):
         pass  # it can be used, or this says why not
     require(assignment)
@@ -199,6 +197,7 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
     pipe.send(("ready",))
     done: list[str] = []
     batch: list[Report] = []
+    same: set[str] = set()
 
     def at(student: str) -> None:
         pipe.send(("at", student))
@@ -213,10 +212,12 @@ def _record(pipe: Connection, names: queue.SimpleQueue[str | None], assignment: 
                 continue
             done.append(student)
             batch.append(report)
+            if latest.submission and latest.submission == latest.recorded_submission:
+                same.add(student)
             if len(batch) == BATCH:
-                recording.add(batch)
-                batch = []
-        recording.add(batch)
+                recording.add(batch, same)
+                batch, same = [], set()
+        recording.add(batch, same)
     for student in done:
         if student not in recording.failed:
             store.mark_recorded(assignment.name, student)

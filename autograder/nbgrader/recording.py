@@ -4,6 +4,9 @@ import contextlib
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from nbgrader import api
+from sqlalchemy import select
+
 from autograder.course.assignment import Assignment
 from autograder.course.report import Report
 from autograder.course.verdict import Verdict
@@ -35,9 +38,10 @@ class Recording:
     def __exit__(self, *_: object) -> None:
         self._context.close()
 
-    def add(self, reports: Collection[Report]) -> None:
+    def add(self, reports: Collection[Report], same: Collection[str] = ()) -> None:
         """Record the grades of some students, each whole or not at all. A `fault` is nobody's grade and passed over.
 
+        Of the students ``same`` the gradebook has the same submission already: what was read of it counts as read.
         Students that nbgrader would not record are in ``failed``, with its words. Raises `GradebookError` and `OSError`
         when nothing can be recorded.
         """
@@ -55,10 +59,13 @@ class Recording:
         if not with_notebook:
             return
         left = set(with_notebook)
+        read = {student: self._read(session, student) for student in same}
 
         def settle(student: str, _: Path) -> None:
+            # nbgrader asks for every answer to be read again, though it be the same.
+            for grade in read.get(student, []):
+                grade.needs_manual_grade = False
             session.settle()
-            left.discard(student)
 
         try:
             with grades_at_hand(graded):
@@ -70,10 +77,29 @@ class Recording:
                     students=with_notebook,
                     begin=self._progress,
                     settle=settle,
+                    done=left.discard,
                     undo=session.rollback,
                 )
         except SubmissionError as error:
             self.failed |= dict.fromkeys(left, str(error))
+
+    def _read(self, session: SessionOfOneSubmission, student: str) -> list[api.Grade]:
+        """The grades of written questions whose answers a person has read."""
+        grades = (
+            select(api.Grade)
+            .join(api.BaseCell, api.BaseCell.id == api.Grade.cell_id)
+            .join(api.SubmittedNotebook, api.SubmittedNotebook.id == api.Grade.notebook_id)
+            .join(api.SubmittedAssignment, api.SubmittedAssignment.id == api.SubmittedNotebook.assignment_id)
+            .join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
+            .where(
+                api.Assignment.name == self._assignment.name,
+                api.SubmittedAssignment.student_id == student,
+                api.BaseCell.name.in_(self._assignment.written),
+                api.Grade.manual_score.is_not(None),
+                api.Grade.needs_manual_grade.is_(False),
+            )
+        )
+        return list(session.scalars(grades))
 
 
 def record(
