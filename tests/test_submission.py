@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.course import submission
+from autograder.course import attention, submission
 from autograder.course.verdict import Verdict
+from tests.conftest import A1, ROOT
 
 
 def notebook(*sources, **top):
@@ -141,3 +142,80 @@ def test_any_damage_to_a_notebook_is_cells_or_a_sentence(tmp_path, noise, at):
     raw = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])).encode()
     got = read(tmp_path, raw[:at] + noise + raw[at + len(noise) :])
     assert got.problem or all(isinstance(cell.source, str) for cell in got.cells)
+
+
+# --- what an instructor is told of a submission -----------------------------------------------------------------
+
+
+def told(a1, folder, raw=None):
+    """What the list says of a submission to a1, and what its report remarks."""
+    if raw is not None:
+        (folder / f"{A1}.ipynb").write_bytes(raw)
+    got = submission.read_submission(folder, "ada", A1)
+    return attention.about_submission(a1, got), attention.what_is_wrong(a1, got)
+
+
+def released(edit=lambda cells: None):
+    tree = json.loads((ROOT / "assignments" / A1 / f"{A1}.ipynb").read_bytes())
+    edit(tree["cells"])
+    return json.dumps(tree).encode()
+
+
+def cell_of(cells, grade_id):
+    return next(cell for cell in cells if cell["metadata"]["nbgrader"]["grade_id"] == grade_id)
+
+
+WORTH_A_LOOK = {
+    "another course's notebook": (notebook("import this"), "none of the exercises"),
+    "an empty notebook": (notebook(), "none of the exercises"),
+    "the notebook that was given out": (released(), "given out"),
+    "the same without metadata": (
+        released(lambda cells: [cell.update(metadata={}) for cell in cells]),
+        "given out",
+    ),
+    "code in a raw cell": (
+        released(
+            lambda cells: cell_of(cells, "conv2d").update(cell_type="raw", source="def conv2d(x, w):\n    return x")
+        ),
+        "conv2d stands in a raw cell",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", WORTH_A_LOOK)
+def test_a_zero_that_no_code_explains_is_in_the_list_and_in_the_report(a1, folder, how):
+    raw, words = WORTH_A_LOOK[how]
+    (listed,), (remark,) = told(a1, folder, raw)
+    assert words in listed.what and words in remark and listed.who == "ada" and listed.to_do
+    assert listed.where == folder / f"{A1}.ipynb"
+
+
+def test_a_file_that_cannot_be_read_is_in_the_list(a1, folder):
+    (listed,), remarks = told(a1, folder, b"{")
+    assert "cut short" in listed.what and "ask the student" in listed.to_do and remarks == []
+
+
+def test_an_answer_in_doubt_is_in_the_list_by_the_questions_title(a1, folder):
+    def edit(cells):
+        cell_of(cells, "why_share_weights").update(cell_type="code", source="Because they repeat", outputs=[])
+
+    (listed,), remarks = told(a1, folder, released(edit))
+    assert "Why share weights?" in listed.what and "code cell" in listed.what and remarks == []
+
+
+def test_of_ordinary_work_nothing_is_said(a1, folder):
+    def edit(cells):
+        cell_of(cells, "conv2d")["source"] = "def conv2d(x, w):\n    return x"
+        cell_of(cells, "why_share_weights")["source"] = "Because they repeat."
+        cells.insert(3, {"cell_type": "markdown", "source": "My notes", "metadata": {}, "id": "notes"})
+
+    assert told(a1, folder, released(edit)) == ([], [])
+
+
+def test_code_that_was_copied_into_a_new_notebook_is_of_the_assignment(a1, folder):
+    assert told(a1, folder, notebook("def conv2d(x, w):\n    return x")) == ([], [])
+
+
+def test_a_copy_of_the_graded_notebook_beside_it_is_not_worth_a_word(folder):
+    (folder / "Untitled.ipynb").write_bytes(notebook("x"))
+    assert read(folder, notebook("x")).remarks == ()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from autograder.course.assignment import Assignment, assignment_names, load_assignment
 from autograder.course.errors import AssignmentError
-from autograder.course.submission import Cell, Submission
+from autograder.course.submission import Cell, Submission, words_of
 from autograder.course.text import printable
 from autograder.course.verdict import Verdict
-from autograder.course.written import is_locked, words_of, written_answers
+from autograder.course.written import is_locked, written_answers
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def likeness(cells: Sequence[Cell], assignment: Assignment) -> Likeness:
     """What a notebook's cells have of an assignment."""
     released = assignment.released_notebook.cells
     statements = {words_of(c.source) for c in released if is_locked(c) and c.cell_type != "code"}
-    there = {words_of(cell.source) for cell in cells if cell.kind != "code"}
+    there = {cell.words for cell in cells if cell.kind != "code"}
     claimed = {cell.grade_id for cell in cells}
     names = assignment.manifest.exercise
     found = [name for name in names if name in claimed or any(cell.defines(name) for cell in cells)]
@@ -89,7 +89,7 @@ def what_is_wrong(assignment: Assignment, submission: Submission) -> list[str]:
         return []
     known = {words_of(cell.source) for cell in assignment.released_notebook.cells}
     if _is_of(assignment, submission):
-        if all(words_of(cell.source) in known for cell in submission.cells):
+        if all(cell.words in known for cell in submission.cells):
             return ["The notebook is the one that was given out, with nothing added."]
         return list(_code_in_text(assignment, submission))
     other = other_assignment(submission.cells, assignment)
@@ -100,7 +100,7 @@ def what_is_wrong(assignment: Assignment, submission: Submission) -> list[str]:
 def _is_of(assignment: Assignment, submission: Submission) -> bool:
     # Nearly every notebook holds a statement, and that is found out without parsing its code.
     known = {words_of(c.source) for c in assignment.released_notebook.cells if is_locked(c) and c.cell_type != "code"}
-    if any(cell.kind != "code" and words_of(cell.source) in known for cell in submission.cells):
+    if any(cell.kind != "code" and cell.words in known for cell in submission.cells):
         return True
     return not likeness(submission.cells, assignment).none
 

@@ -41,6 +41,11 @@ class Cell:
         return name in self._names if self._names is not None else f"def {name}" in self.source
 
     @functools.cached_property
+    def words(self) -> str:
+        """The source as `words_of` gives it."""
+        return words_of(self.source)
+
+    @functools.cached_property
     def _names(self) -> frozenset[str] | None:
         """The names that the cell binds at its top level; None when it is not Python, or too long to be asked."""
         if len(self.source) > MAX_PARSED:
@@ -77,6 +82,11 @@ class Unusable(Exception):
     def __init__(self, verdict: Verdict, problem: str) -> None:
         super().__init__(problem)
         self.verdict, self.problem = verdict, problem
+
+
+def words_of(source: str) -> str:
+    """A cell's text whatever its line ends and spaces, which editors change."""
+    return " ".join(source.split())
 
 
 def read_submission(folder: Path, student: str, assignment: str) -> Submission:

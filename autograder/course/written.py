@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from autograder.course.submission import MAX_PARSED, Cell, Submission
+from autograder.course.submission import MAX_PARSED, Cell, Submission, words_of
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,6 @@ def written_answers(released: Sequence[NotebookNode], submission: Submission) ->
     return answers
 
 
-def words_of(source: str) -> str:
-    """A cell's text whatever its line ends and spaces, which editors change."""
-    return " ".join(source.split())
-
-
 def is_written(cell: NotebookNode) -> bool:
     """Whether a released cell is one that a student writes an answer into."""
     marks = cell.metadata.get("nbgrader", {})
@@ -90,7 +85,8 @@ class _Search:
         self._code = {
             c.metadata.nbgrader.grade_id for c in released if c.cell_type == "code" and "nbgrader" in c.metadata
         }
-        ids = {cell.metadata.nbgrader.grade_id for cell in released if "nbgrader" in cell.metadata}
+        # A copy of a cell of code claims its name wherever it is put.
+        marks = {c.metadata.nbgrader.grade_id for c in released if is_locked(c) or is_written(c)}
         # Stubs say alike "your answer here", so that they mark no place.
         locked = [(words_of(cell.source), cell.metadata.nbgrader.grade_id) for cell in released if is_locked(cell)]
         counts = Counter(words for words, _ in locked)
@@ -100,12 +96,11 @@ class _Search:
         self._sections: list[str] = []  # for each cell, the last cell of the author's at or before it
         section = ""
         for place, cell in enumerate(self._cells):
-            words = words_of(cell.source)
+            words = cell.words
             edited = "" if words in known else next((s for s in by_words if len(s) > 40 and s in words), "")
-            section = (
-                by_words.get(words) or by_words.get(edited) or (cell.grade_id if cell.grade_id in ids else section)
-            )
-            self._sections.append(section or "")
+            claimed = cell.grade_id if cell.grade_id in marks else None
+            section = by_words.get(words) or by_words.get(edited) or claimed or section
+            self._sections.append(section)
             if words and words not in known:
                 self._texts[place] = _without(cell.source, edited) if edited else cell.source.strip()
         self._taken: set[int] = set()
