@@ -47,6 +47,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _grade(args: argparse.Namespace) -> int:
+    # Returns 1 for what was not graded or not recorded; what was graded and needs a look is listed alone.
     assignment = load_assignment(root_of(args), args.assignment)
     submitted = (args.submitted or assignment.root / "submitted").absolute()
     # Before anything is listed: what lies in a wrong place is put in its own.
@@ -58,6 +59,7 @@ def _grade(args: argparse.Namespace) -> int:
     if args.student:
         have = {student for student, _ in submissions}
         if absent := [student for student in args.student if student not in have]:
+            show_attention(say, found.taken, found.attention)
             raise AssignmentError(f"{', '.join(absent)} has no folder {submitted}/<student>/{assignment.name}")
         submissions = [(student, folder) for student, folder in submissions if student in args.student]
     if not submissions:

@@ -80,8 +80,9 @@ def collect(
 ) -> Collected:
     """Put the notebooks of ``archive`` into ``<submitted>/<student>/<assignment>/``, and say what became of each file.
 
-    It may hold nbgrader's own layout, files named as Moodle, Canvas and Blackboard name them or as ``pattern`` says
-    (see `Naming`), and one archive a student. Of two files for one place the newer is taken. What a student had there
+    It may hold nbgrader's own layout, files named as the systems in `download_names` name them or as ``pattern`` says
+    (see `Naming`), and one archive a student. People of one name are told apart by the numbers that a system gives
+    them, and keep their folders from one archive to the next. Of two files for one place the newer is taken. What a student had there
     before is moved below ``keep`` (default: ``.autograder/replaced`` beside ``submitted``). With ``zone`` the times in
     the archive become ``timestamp.txt``; a zip's are local times, of that zone. Raises `ArchiveError` for an archive of
     which nothing can be taken; then nothing has changed.
@@ -110,7 +111,12 @@ def collect(
                 people |= {student: files.person} if files.person else {}
                 attention += _lateness(files, folder)
         if people:
-            note_people(people_file, assignment, people)
+            try:
+                note_people(people_file, assignment, people)
+            except OSError as error:
+                raise ArchiveError(
+                    f"{printable(str(people_file), 120)} could not be written: {error.strerror}"
+                ) from error
         collected = Collected(tuple(sorter.outcomes))
         others = (*sorter.without_notebook(archive), *sorter.namesakes(submitted))
         return replace(collected, attention=(*_refused(collected, archive), *others, *attention))
