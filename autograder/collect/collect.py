@@ -82,10 +82,10 @@ def collect(
 
     It may hold nbgrader's own layout, files named as the systems in `download_names` name them or as ``pattern`` says
     (see `Naming`), and one archive a student. People of one name are told apart by the numbers that a system gives
-    them, and keep their folders from one archive to the next. Of two files for one place the newer is taken. What a student had there
-    before is moved below ``keep`` (default: ``.autograder/replaced`` beside ``submitted``). With ``zone`` the times in
-    the archive become ``timestamp.txt``; a zip's are local times, of that zone. Raises `ArchiveError` for an archive of
-    which nothing can be taken; then nothing has changed.
+    them, and keep their folders from one archive to the next. Of two files for one place the newer is taken. What a
+    student had there before is moved below ``keep`` (default: ``.autograder/replaced`` beside ``submitted``). With
+    ``zone`` the times in the archive become ``timestamp.txt``; a zip's are local times, of that zone. Raises
+    `ArchiveError` for an archive of which nothing can be taken; then nothing has changed.
     """
     submitted = submitted.absolute()
     submitted.mkdir(parents=True, exist_ok=True)
