@@ -10,10 +10,11 @@ import nbformat
 from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
-from autograder.jail.sandbox import Sandbox, SandboxDied, SupervisorError
+from autograder.grading.disclosure import Disclosure
+from autograder.jail.sandbox import Budget, Sandbox, SandboxDied, SupervisorError
 from autograder.jail.supervisor import Supervisor
 from autograder.measure.calls import Call, Mode, Outcome
-from autograder.suite.errors import StudentError
+from autograder.suite.errors import StudentError, student_error
 from autograder.suite.student import StudentFunction, Timed
 
 DEATHS_PER_EXERCISE = 2  # after so many calls that end their sandbox no other is tried
@@ -27,8 +28,10 @@ class Session:
         self._supervisor, self._limits = supervisor, assignment.manifest.limits
         self._forbidden = {exercise.forbidden_operators for exercise in assignment.exercises.values()}
         self._assignment, self._cells = assignment, cells_to_run(assignment, submission)
+        self._tell = Disclosure([cell.source for cell in self._cells]).told
         self._bad_cells: dict[int, StudentError] = {}
         self._errors: dict[int, StudentError] = {}
+        self._budget = Budget(self._limits.submission_seconds)
         self._context: contextlib.ExitStack = contextlib.ExitStack()
         self._sandbox: Sandbox | None = None
         self._beside = contextlib.ExitStack()
@@ -81,8 +84,11 @@ class Session:
     def _start(self) -> None:
         """Open a sandbox and run the notebook in it, leaving out the cells that ended an earlier one."""
         for _ in range(RESTARTS_FOR_CELLS):
+            if self._budget.exhausted():
+                raise SandboxDied(Verdict.TIMEOUT, self._budget.sentence)
             start = time.monotonic()
-            sandbox = self._context.enter_context(self._supervisor.sandbox(self._limits, self._forbidden))
+            opening = self._supervisor.sandbox(self._limits, self._forbidden, self._budget, self._tell)
+            sandbox = self._context.enter_context(opening)
             opened = time.monotonic()
             self.seconds["open"] += opened - start
             try:
@@ -117,7 +123,9 @@ class Session:
             raise
         if error is not None:
             message = f"the cell that holds it failed: {error['message']}"
-            self._errors[index] = StudentError(error["kind"], message, error["where"])
+            memory = student_error(**error).verdict is Verdict.MEMORY
+            verdict = Verdict.MEMORY if memory else Verdict.ERROR
+            self._errors[index] = StudentError(error["kind"], message, error["where"], verdict)
 
 
 class JailedFunction(StudentFunction):

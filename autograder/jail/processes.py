@@ -1,11 +1,18 @@
-"""The kernel's own view of a sandbox's processes, from outside: what they hold and how long they worked."""
+"""The kernel's own view of a sandbox's processes, from outside: what they hold and how long they worked.
+
+Files of `/proc` are read as bytes: a process may give itself any name, also one that is no text.
+"""
 
 import contextlib
+import functools
 import os
 import time
 from pathlib import Path
 
 SCRATCH = ("/tmp", "/dev/shm")  # where a sandbox may write
+PIPE_BYTES = 64 << 10  # what a pipe holds that nobody has enlarged, and nobody in a sandbox can
+# What the kernel keeps for a process beside its memory: tables of files, stacks, and up to 65,530 mappings.
+PROCESS_BYTES = 4 << 20
 
 
 def pid_of(pidfd: int) -> int:
@@ -23,34 +30,58 @@ def tree(pid: int) -> list[int]:
     """
     found = [pid]
     for parent in found:
-        try:
+        with contextlib.suppress(OSError):
             for thread in os.listdir(f"/proc/{parent}/task"):
-                text = Path(f"/proc/{parent}/task/{thread}/children").read_text()
-                found += [int(child) for child in text.split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+                found += [int(child) for child in _read(f"/proc/{parent}/task/{thread}/children").split()]
     return found
 
 
+def threads(pid: int) -> int:
+    """How many threads a process has."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
+def can_start_nothing(pid: int) -> bool:
+    """Whether a process may have one thread and one process, itself, and may not raise that again; or has ended."""
+    limits = _read(f"/proc/{pid}/limits")
+    return not limits or b"Max processes             1                    1 " in limits
+
+
 def resident(pid: int) -> int:
-    """Anonymous and shared-memory pages of one process in bytes, a page shared by n processes counted as 1/n in each.
+    """Bytes that one process holds, a page of memory shared by n processes counted as 1/n in each.
 
     Without the shares a process forked from a large one would be charged for all that it has not yet changed.
     """
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+    pages = _kilobytes(_read(f"/proc/{pid}/smaps_rollup"), (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
+    return pages + _kept_by_kernel(pid, _read(f"/proc/{pid}/status"))
 
 
 def mapped(pid: int) -> int:
-    """Anonymous and shared-memory pages that one process has mapped, in bytes, whoever else shares them."""
+    """The same with every page counted in full, whoever else shares it: never less, and told a hundred times as fast."""
+    status = _read(f"/proc/{pid}/status")
+    return _kilobytes(status, (b"RssAnon:", b"RssShmem:", b"VmSwap:")) + _kept_by_kernel(pid, status)
+
+
+def _kept_by_kernel(pid: int, status: bytes) -> int:
+    """Bytes that the kernel may hold for one process: page tables, and what its pipes and sockets can hold unread."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(("RssAnon:", "RssShmem:")))
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        descriptors = 0
+    return _kilobytes(status, (b"VmPTE:",)) + descriptors * descriptor_bytes() + PROCESS_BYTES
+
+
+@functools.cache
+def descriptor_bytes() -> int:
+    """The most that waits unread behind one descriptor: as much as a socket takes that nobody has enlarged."""
+    return max(PIPE_BYTES, int(Path("/proc/sys/net/core/wmem_default").read_text()))
+
+
+def _kilobytes(text: bytes, names: tuple[bytes, ...]) -> int:
+    return sum(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(names))
 
 
 def scratch_used(pid: int) -> int:
@@ -72,14 +103,27 @@ def process_ns(pid: int) -> int:
 
 
 def thread_ns(pid: int) -> int:
-    """Nanoseconds of processor time of a process's first thread."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    """Nanoseconds of processor time of a process's first thread. Raises `OSError` when it has ended."""
+    return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0])
 
 
 def processor_seconds(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
+    """Seconds of processor time that a process has used, and those of its children that it has waited for."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def out_of_memory_kills() -> int:
+    """How many processes this machine has ended since it started because its memory ran out."""
+    for line in _read("/proc/vmstat").splitlines():
+        if line.startswith(b"oom_kill "):
+            return int(line.split()[1])
+    return 0
+
+
+def _read(path: str) -> bytes:
+    """A file of a process; nothing when it has ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return Path(path).read_bytes()
+    except OSError:
+        return b""

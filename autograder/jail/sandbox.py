@@ -12,20 +12,22 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 
 from autograder.course.limits import Limits
 from autograder.course.verdict import Verdict
-from autograder.jail import processes, protocol
+from autograder.jail import answers, processes, protocol
 from autograder.measure.calls import Call, Mode, Outcome
-from autograder.measure.work import Work
-from autograder.suite.errors import StudentError, student_error
+from autograder.suite.errors import StudentError
 
+Answer = TypeVar("Answer")
 TICK = 0.05  # seconds between two looks at a busy sandbox
+SHORTEST_TICK = 0.002
+FILLED_A_SECOND = os.cpu_count() * (8 << 30)  # more bytes than all processes of a sandbox can touch for the first time
 WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
 IDLE_NS = 1_000_000  # nanoseconds that threads which only wake and sleep again may use during a measured call
 KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
@@ -47,13 +49,40 @@ class SupervisorError(Exception):
     """A failure on our side of the wall; the submission is not to blame and is graded again."""
 
 
+@dataclass
+class Budget:
+    """The time of one submission: what its sandboxes may use together, and have used in requests that have ended."""
+
+    seconds: float
+    elapsed: float = 0.0  # seconds that requests took
+    used: float = 0.0  # seconds of processor time of the sandboxes that were closed
+
+    @property
+    def sentence(self) -> str:
+        """What is said of a submission that has used it up."""
+        return f"the submission has used up the {self.seconds:g} s that it has for all its cells and tests together"
+
+    def exhausted(self, elapsed: float = 0.0, used: Callable[[], float] = lambda: 0.0) -> bool:
+        """Whether nothing is left, with what a living sandbox took beside it."""
+        elapsed += self.elapsed
+        return elapsed > self.seconds and _too_long(elapsed, self.used + used(), self.seconds)
+
+
 class Sandbox:
     """One submission's process and all that it starts. Not used after it died, nor after `close`."""
 
     def __init__(
-        self, sock: socket.socket, output: int, pidfd: int, limits: Limits, zygote_lives: Callable[[], bool]
+        self,
+        sock: socket.socket,
+        output: int,
+        pidfd: int,
+        limits: Limits,
+        budget: Budget,
+        tell: answers.Tell,
+        zygote_lives: Callable[[], bool],
     ) -> None:
-        self._zygote_lives = zygote_lives
+        self.budget, self._tell, self._zygote_lives = budget, tell, zygote_lives
+        self._out_of_memory_before = processes.out_of_memory_kills()
         self._sock, self._output, self.pidfd, self.limits = sock, output, pidfd, limits
         self.pid = processes.pid_of(pidfd)
         self.printed = bytearray()
@@ -68,15 +97,21 @@ class Sandbox:
 
     def run(self, source: str) -> dict[str, str] | None:
         """Run one cell of the notebook. Returns None, or the error that it ended with. Raises `SandboxDied`."""
-        reply, _ = self._ask({"do": "run", "source": source}, [], self.limits.cell_seconds)
-        error = reply.get("error")
-        return _error_record(error) if error is not None else None
+        return self._ask(
+            {"do": "run", "source": source},
+            [],
+            self.limits.cell_seconds,
+            lambda reply, _: answers.error_record(reply["error"]) if "error" in reply else None,
+        )
 
     def names(self, names: Sequence[str]) -> set[str]:
         """Which of ``names`` are callable in the notebook's namespace. Raises `SandboxDied`."""
-        reply, _ = self._ask({"do": "names", "names": list(names)}, [], self.limits.call_seconds)
-        found = reply.get("names")
-        return {name for name in found if name in names} if isinstance(found, list) else set()
+        return self._ask(
+            {"do": "names", "names": list(names)},
+            [],
+            self.limits.call_seconds,
+            lambda reply, _: answers.names(reply["names"], names),
+        )
 
     def call(self, call: Call) -> Outcome:
         """Make one call. Raises `StudentError` for the student's errors, and `SandboxDied`."""
@@ -107,63 +142,59 @@ class Sandbox:
         tensors: list[torch.Tensor] = []
         forbidden = list(dict.fromkeys(call.forbidden for call in calls))
         asked = [_request_of(call, forbidden.index(call.forbidden), tensors) for call in calls]
-        request = {"do": "calls", "calls": asked, "forbidden": forbidden}
-        reply, out = self._ask(request, tensors, self.limits.call_seconds)
+        outcomes, operators = self._ask(
+            {"do": "calls", "calls": asked, "forbidden": forbidden},
+            tensors,
+            self.limits.call_seconds,
+            lambda reply, out: answers.outcomes(calls, reply, out, partial(RemoteObject, self), self._tell),
+        )
+        if len(outcomes) != len(calls):  # of several calls nobody knows whose fault that is
+            raise self._die(Verdict.ERROR, outcomes[0].detail)
         if measured and self._elsewhere() - elsewhere > measured * IDLE_NS:
             raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
-        if "error" in reply:
-            # The answer as a whole could not be sent; of several calls nobody knows whose fault that is.
-            error = _student_error(reply["error"])
-            if len(calls) > 1:
-                raise self._die(Verdict.ERROR, error.detail)
-            return [error], {}
-        try:
-            operators = _counts(reply["operators"])
-            answers = zip(calls, reply["replies"], strict=True)
-            return [self._outcome(call, answer, out) for call, answer in answers], operators
-        except (protocol.ProtocolError, KeyError, ValueError, TypeError, AttributeError) as error:
-            raise self._die(Verdict.TAMPERED, "the process answered with something that is not an answer") from error
-
-    def _outcome(self, call: Call, reply: dict[str, Any], out: list[torch.Tensor]) -> Outcome | StudentError:
-        if reply.get("absent"):
-            return student_error("NameError", f"there is no function called {call.function}", missing=True)
-        if "error" in reply:
-            return _student_error(reply["error"])
-        value, after = protocol.decode(reply["value"], out)
-        done = None
-        if call.mode is Mode.WORK:
-            told = reply["work"]
-            done = Work(int(told["opcodes"]), _counts(told["operators"]), told["intact"] is True)
-        return Outcome(self._wrapped(value), tuple(self._wrapped(a) for a in after), work=done)
-
-    def _wrapped(self, value: Any) -> Any:
-        if isinstance(value, protocol.Handle):
-            return RemoteObject(self, value)
-        if type(value) in (list, tuple):
-            return type(value)(self._wrapped(item) for item in value)
-        return {k: self._wrapped(v) for k, v in value.items()} if type(value) is dict else value
+        return outcomes, operators
 
     def _ask(
-        self, request: dict[str, Any], tensors: list[torch.Tensor], seconds: float
-    ) -> tuple[dict[str, Any], list[torch.Tensor]]:
+        self,
+        request: dict[str, Any],
+        tensors: list[torch.Tensor],
+        seconds: float,
+        judge: Callable[[dict[str, Any], list[torch.Tensor]], Answer],
+    ) -> Answer:
+        """What ``judge`` makes of the answer to a request. Raises `SandboxDied`."""
+        if self._dead is None and self.budget.exhausted(used=self.processor_seconds):
+            self._die(Verdict.TIMEOUT, self.budget.sentence)
         if self._dead is not None:
             raise self._dead
         # An unforeseeable number: an answer written before the question was asked does not fit it.
         request["id"] = secrets.token_hex(8)
+        frame = protocol.pack(request, tensors)
         watch = _RequestWatch(self, seconds)
+        # The one guard: from here on whatever goes wrong with what arrives is the submission's doing.
         try:
-            self._send(protocol.pack(request, tensors), watch)
+            self._send(frame, watch)
             reply, out = protocol.read_frame(lambda count: self._receive(count, watch))
-        except protocol.ProtocolError as error:
-            raise self._die(Verdict.TAMPERED, f"the process sent {error}") from error
+            self._drain()
+            if reply.get("id") != request["id"]:
+                raise protocol.ProtocolError("an answer to a question that was not asked")
+            return judge(reply, out)
+        except SandboxDied:
+            raise
         except EOFError:
-            if not self._zygote_lives():
-                raise SupervisorError("the zygote ended in the middle of a submission") from None
-            raise self._die(Verdict.ERROR, "the process ended in the middle of its work") from None
-        self._drain()
-        if reply.get("id") != request["id"]:
-            raise self._die(Verdict.TAMPERED, "the process answered a question that was not asked")
-        return reply, out
+            raise self._ended() from None
+        except Exception as error:
+            why = f"sent {error}" if isinstance(error, protocol.ProtocolError) else "answered with what is no answer"
+            raise self._die(Verdict.TAMPERED, f"the process {why}") from error
+        finally:
+            self.budget.elapsed += watch.elapsed()
+
+    def _ended(self) -> Exception:
+        """Why the process is there no more: by its own doing, or by what befell the machine."""
+        if not self._zygote_lives():
+            return SupervisorError("the zygote ended in the middle of a submission")
+        if processes.out_of_memory_kills() > self._out_of_memory_before:
+            return SupervisorError("the machine ran out of memory in the middle of a submission")
+        return self._die(Verdict.ERROR, "the process ended in the middle of its work")
 
     # --- bytes ------------------------------------------------------------------------------------------------
 
@@ -222,6 +253,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Kill everything in the sandbox. The kernel ends every process of a PID namespace with its first one."""
+        self.budget.used += self.processor_seconds()
         self._kill()
         with contextlib.suppress(SandboxDied):
             self._drain()
@@ -234,13 +266,13 @@ class Sandbox:
         """From the first call on the sandbox makes no thread and no process, whose work nobody would count."""
         if self._sealed:
             return
-        self._ask({"do": "seal"}, [], self.limits.call_seconds)
+        self._ask({"do": "seal"}, [], self.limits.call_seconds, lambda *_: None)
         # The kernel's word for it, not the sandbox's; what may not be raised again holds from now on.
-        if "Max processes             1                    1 " not in Path(f"/proc/{self.pid}/limits").read_text():
+        if not processes.can_start_nothing(self.pid):
             raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
         self._sealed = True
         # One thread that can make no other is watched no more: there is nothing beside it to watch.
-        self._only_one = len(os.listdir(f"/proc/{self.pid}/task")) == 1 and len(processes.tree(self.pid)) == 1
+        self._only_one = processes.threads(self.pid) == 1 and len(processes.tree(self.pid)) == 1
 
     def _elsewhere(self) -> int:
         """Nanoseconds that the sandbox's threads and processes beside its first thread have worked."""
@@ -264,11 +296,12 @@ class Sandbox:
         resident = sum(processes.resident(pid) for pid in processes.tree(self.pid))
         return resident + processes.scratch_used(self.pid) - self.base_memory
 
-    def exceeds(self, amount: int) -> bool:
-        """Whether the whole sandbox holds more than ``amount`` bytes of its own."""
+    def room(self) -> int:
+        """At most so many bytes may the whole sandbox still take; negative when it holds more than its limit."""
+        limit = self.base_memory + (self.limits.memory_mb << 20)
         # What its processes have mapped is no less than what they hold, and is told a hundred times as fast.
-        mapped = sum(processes.mapped(pid) for pid in processes.tree(self.pid)) + processes.scratch_used(self.pid)
-        return mapped - self.base_memory > amount and self.memory() > amount
+        room = limit - sum(map(processes.mapped, processes.tree(self.pid))) - processes.scratch_used(self.pid)
+        return room if room >= 0 else limit - self.base_memory - self.memory()
 
     def processor_seconds(self) -> float:
         """Seconds of processor time that the sandbox has used, all its processes together."""
@@ -305,17 +338,29 @@ class _RequestWatch:
             if writable or sandbox._sock in ready:
                 return
 
+    def elapsed(self) -> float:
+        """Seconds since the request was made."""
+        return time.monotonic() - self._started
+
     def _look(self) -> None:
-        sandbox = self._sandbox
-        if sandbox.exceeds(sandbox.limits.memory_mb << 20):
+        sandbox, budget = self._sandbox, self._sandbox.budget
+        room = sandbox.room()
+        if room < 0:
             raise sandbox._die(Verdict.MEMORY, f"it used more than {sandbox.limits.memory_mb} MB of memory")
-        elapsed, used = time.monotonic() - self._started, sandbox.processor_seconds()
+        elapsed, used = self.elapsed(), sandbox.processor_seconds()
         if self._used_before is None:
             self._used_before = used - elapsed
-        over_time = elapsed > self._seconds and used - self._used_before > self._seconds
-        if over_time or elapsed > self._seconds * WALL_CLOCK_FACTOR:
+        if _too_long(elapsed, used - self._used_before, self._seconds):
             raise sandbox._die(Verdict.TIMEOUT, f"it took longer than {self._seconds:g} s")
-        self._next_look = time.monotonic() + TICK
+        if budget.exhausted(elapsed, lambda: used):
+            raise sandbox._die(Verdict.TIMEOUT, budget.sentence)
+        # The less room there is, the sooner it may be filled.
+        self._next_look = time.monotonic() + min(TICK, max(SHORTEST_TICK, room / FILLED_A_SECOND))
+
+
+def _too_long(elapsed: float, used: float, seconds: float) -> bool:
+    """Whether more than ``seconds`` of processor time were used, or too many passed without that."""
+    return (elapsed > seconds and used > seconds) or elapsed > seconds * WALL_CLOCK_FACTOR
 
 
 class RemoteObject:
@@ -339,31 +384,8 @@ def _request_of(call: Call, forbidden: int, tensors: list[torch.Tensor]) -> dict
     return {"function": call.function, "mode": call.mode, "given": given, "forbidden": forbidden}
 
 
-def _counts(told: dict[str, int]) -> dict[str, int]:
-    """How often each operator was used, as a sandbox tells it.
-
-    Raises `ValueError` when there are more than there are.
-    """
-    counts = {str(name): int(count) for name, count in told.items()}
-    if len(counts) > 1000:
-        raise ValueError("more operators than there are")
-    return counts
-
-
 def _known_handle(value: Any) -> int:
     if isinstance(value, protocol.Handle):
         return value.id
     raise protocol.ProtocolError(f"a suite cannot send a {type(value).__name__} across the wall")
 
-
-def _error_record(error: Any) -> dict[str, str]:
-    record = error if isinstance(error, dict) else {}
-    found = {key: str(record.get(key, ""))[:cap] for key, cap in protocol.ERROR_CAPS.items()}
-    if not found["kind"].isidentifier():
-        found["kind"] = "Exception"
-    return found
-
-
-def _student_error(error: Any) -> StudentError:
-    record = _error_record(error)
-    return student_error(record["kind"], record["message"], record["where"])

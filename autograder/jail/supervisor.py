@@ -7,9 +7,11 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 
 from autograder.course.limits import Limits
+from autograder.jail.answers import Tell
 from autograder.jail.bubblewrap import Zygote
 from autograder.jail.errors import JailError
-from autograder.jail.sandbox import Sandbox, SandboxDied, SupervisorError
+from autograder.jail.sandbox import Budget, Sandbox, SandboxDied, SupervisorError
+from autograder.suite.errors import error_words
 
 
 class Supervisor:
@@ -45,20 +47,28 @@ class Supervisor:
         self.zygote = self._control = None
 
     @contextlib.contextmanager
-    def sandbox(self, limits: Limits, forbidden: Iterable[tuple[str, ...]] = ()) -> Iterator[Sandbox]:
+    def sandbox(
+        self,
+        limits: Limits,
+        forbidden: Iterable[tuple[str, ...]] = (),
+        budget: Budget | None = None,
+        tell: Tell = error_words,
+    ) -> Iterator[Sandbox]:
         """A fresh sandbox, killed with everything in it on leaving. Raises `SupervisorError` when none can be opened.
 
-        Calls that note operators of the patterns ``forbidden`` find all that this takes prepared.
+        Calls that note operators of the patterns ``forbidden`` find all that this takes prepared. ``budget`` is the
+        time that several sandboxes of a submission share, and ``tell`` says what a report may tell of an error.
         """
         forbidden = sorted(forbidden)
+        budget = budget or Budget(limits.submission_seconds)
         try:
-            sandbox = self._open(limits, forbidden)
+            sandbox = self._open(limits, forbidden, budget, tell)
         except (OSError, SupervisorError):
             # A zygote that died is replaced once; if the next one fails as well, the fault is reported.
             self._stop()
             try:
                 self._start()
-                sandbox = self._open(limits, forbidden)
+                sandbox = self._open(limits, forbidden, budget, tell)
             except (OSError, JailError) as error:
                 raise SupervisorError(f"no sandbox could be opened: {error}") from error
         try:
@@ -80,16 +90,14 @@ class Supervisor:
             except OSError:
                 return False
 
-    def _open(self, limits: Limits, forbidden: Sequence[tuple[str, ...]]) -> Sandbox:
+    def _open(self, limits: Limits, forbidden: Sequence[tuple[str, ...]], budget: Budget, tell: Tell) -> Sandbox:
         if self._control is None:
             raise SupervisorError("the zygote ended")
         ours, theirs = socket.socketpair()
         output, written = os.pipe()
         order = {
             "tmpfs": limits.scratch_mb << 20,
-            # Address space is not memory: libraries map gigabytes that they never touch. The watch on resident memory
-            # is the limit; this one only turns one absurd allocation into an error at once.
-            "address_space": (limits.memory_mb << 20) + (16 << 30),
+            "memory": limits.memory_mb << 20,
             "processes": limits.processes,
             "forbidden": forbidden,
         }
@@ -108,7 +116,7 @@ class Supervisor:
             raise
         ours.setblocking(False)
         os.set_blocking(output, False)
-        sandbox = Sandbox(ours, output, fds[0], limits, self.zygote_lives)
+        sandbox = Sandbox(ours, output, fds[0], limits, budget, tell, self.zygote_lives)
         try:
             # Its first answer shows that its process stands behind all of its walls; no code of the submission ran yet.
             sandbox.names([])

@@ -1,5 +1,7 @@
 """What a test can find wrong, and what the student's own code raised. Each knows its verdict."""
 
+import functools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -76,20 +78,36 @@ KNOWN_AS = {"aten::im2col": "F.unfold", "aten::col2im": "F.fold"}
 class StudentError(Exception):
     """What went wrong inside the student's code. Also an instance of the built-in error that was raised there.
 
+    ``told`` is what a report may say of it, where that is not the whole; `pytest.raises` always sees the whole message.
     ``breaks_gate`` says whether a gate that ends in it is failed; the tests of values charge for it in any case.
     """
 
     breaks_gate = True
 
-    def __init__(self, kind: str, message: str, where: str = "", verdict: Verdict = Verdict.ERROR) -> None:
-        super().__init__(message)
-        self.kind, self.message, self.where, self.verdict = kind, message, where, verdict
+    def __init__(
+        self, kind: str, message: str, where: str = "", verdict: Verdict = Verdict.ERROR, told: str | None = None
+    ) -> None:
+        Exception.__init__(self, message)  # those of the built-in errors ask for arguments of their own
+        self.kind, self._message, self.where, self.verdict, self.told = kind, message, where, verdict, told
+
+    @property
+    def message(self) -> str:
+        """The message, whole."""
+        return self._message
+
+    def __str__(self) -> str:
+        return self._message
 
     @property
     def detail(self) -> str:
         """The error in a sentence: its type, its message, and the student's line that raised it."""
-        text = f"it raised {self.kind}" + (f": {self.message}" if self.message else "")
-        return f"{text} ({self.where})" if self.where else text
+        return error_words(self.kind, self.message, self.where) if self.told is None else self.told
+
+
+def error_words(kind: str, message: str, where: str) -> str:
+    """The sentence that tells of an error. Any part but ``kind`` may be empty."""
+    text = f"it raised {kind}" + (f": {message}" if message else "")
+    return f"{text} ({where})" if where else text
 
 
 _BUILTIN_ERRORS = {
@@ -97,28 +115,31 @@ _BUILTIN_ERRORS = {
     for name, kind in vars(__import__("builtins")).items()
     if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, Warning)
 }
-_ERROR_TYPES: dict[str, type[StudentError]] = {}
 
 
-def student_error(kind: str, message: str, where: str = "", missing: bool = False) -> StudentError:
-    """A `StudentError` that ``pytest.raises`` matches as the built-in error called ``kind``, if there is one.
+def student_error(
+    kind: str, message: str, where: str = "", missing: bool = False, told: str | None = None
+) -> StudentError:
+    """A `StudentError` that ``pytest.raises`` matches as the built-in `Exception` called ``kind``, if there is one.
 
     ``missing`` says that there is nothing to grade, as an untouched stub's ``NotImplementedError`` does by itself.
     """
     verdict = Verdict.ERROR
     if missing or kind == "NotImplementedError":
         verdict = Verdict.MISSING
-    elif kind == "MemoryError" or (kind == "RuntimeError" and "allocate memory" in message):
+    elif kind.endswith("MemoryError") or (kind == "RuntimeError" and re.search("allocate memory|bad_alloc", message)):
         verdict = Verdict.MEMORY
-    if kind not in _ERROR_TYPES:
-        base = _BUILTIN_ERRORS.get(kind)
-        try:
-            made = type(kind, (StudentError,) if base is None or base is Exception else (StudentError, base), {})
-            made(kind, message)
-        except TypeError:  # the layout of a few built-in errors cannot be combined with another's
-            made = type(kind, (StudentError,), {})
-        _ERROR_TYPES[kind] = made
-    return _ERROR_TYPES[kind](kind, message, where, verdict)
+    return _error_type(kind if kind in _BUILTIN_ERRORS else "Exception")(kind, message, where, verdict, told)
+
+
+@functools.cache
+def _error_type(kind: str) -> type[StudentError]:
+    base = _BUILTIN_ERRORS[kind]
+    if base is Exception:
+        return StudentError
+    # An error group, alone among them, cannot be made without the errors that it groups.
+    grouping = {"__new__": lambda cls, kind, message, *_: base.__new__(cls, message, [Exception(message)])}
+    return type(kind, (StudentError, base), grouping if issubclass(base, ExceptionGroup) else {})
 
 
 class SuiteError(Exception):
