@@ -17,9 +17,12 @@ each, as a test's verdict tells one or two, and never text or a number. A test o
 import ast
 import builtins
 import re
-import string
+import warnings
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from string import Formatter
 
+from autograder.measure.source_names import MAX_CHARACTERS, python_of
 from autograder.suite.errors import error_words
 
 KNOWN_ERRORS = frozenset(
@@ -86,7 +89,7 @@ tuple index out of range
 index out of range in self
 index … is out of bounds for dimension … with size …
 index … is out of bounds for axis … with size …
-Dimension out of range (expected to be in range of …
+Dimension out of range (expected to be in range of …)
 too many indices for tensor of dimension …
 too many indices for array: …
 not enough values to unpack (expected …
@@ -102,7 +105,7 @@ maximum recursion depth exceeded…
 The truth value of an array with more than one element is ambiguous…
 Boolean value of Tensor with more than one value is ambiguous
 Boolean value of Tensor with no values is ambiguous
-mat1 and mat2 shapes cannot be multiplied (…
+mat1 and mat2 shapes cannot be multiplied (…)
 mat1 and mat2 must have the same dtype, but got …
 expected m1 and m2 to have the same dtype, but got: …
 expected scalar type … but found …
@@ -138,7 +141,7 @@ selected index k out of range
 start (…) + length (…) exceeds dimension size (…
 setStorage: …
 numel: integer multiplication overflow
-Input type (…) and bias type (…
+Input type (…) and bias type (…) should be the same
 result type … can't be cast to the desired output type …
 Index put requires the source and destination dtypes match, got …
 index is out of bounds for dimension with size 0
@@ -171,62 +174,76 @@ class Disclosure:
 
     def __init__(self, sources: Sequence[str]) -> None:
         self._sources = sources
-        self._known: tuple[set[str], set[str], set[str], list[str], int] | None = None
 
     def told(self, kind: str, message: str, where: str) -> str:
         """The error in a sentence that holds nothing which was not known before the call."""
-        lines, words, constants, templates, most = self._source()
-        kind = kind if kind in KNOWN_ERRORS or kind in words else "an exception"
-        shown = ""
-        if message in constants:
-            shown = message
-        else:
-            fitting = (filled for each in (*templates, *TEMPLATES) if (filled := _filled(each, message, words)))
-            shown = next(fitting, "")
-        number, _, text = where.removeprefix("line ").partition(" of the cell")
-        text = text.removeprefix(": ")
-        place = f"line {number} of the cell" if number.isdecimal() and 0 < int(number) <= most else ""
-        if place and text in lines:
-            place += f": {text}"
-        return error_words(kind, shown, place)
+        kind = kind if kind in KNOWN_ERRORS or kind in self._words else "an exception"
+        return error_words(kind, self._message(message), self._place(where))
 
-    def _source(self) -> tuple[set[str], set[str], set[str], list[str], int]:
-        """Of the source its lines, words, string constants and templates, and how long a cell is at most."""
-        if self._known is None:
-            # Found out at the first error; most submissions have none.
-            nodes = [node for source in self._sources for node in _nodes(source)]
-            texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-            self._known = (
-                {line.strip() for source in self._sources for line in source.splitlines()} - {""},
-                {word for source in self._sources for word in WORD.findall(source)},
-                set(texts) - {""},
-                [*(_template(node) for node in nodes if isinstance(node, ast.JoinedStr)), *filter(None, map(_fields, texts))],
-                max((len(source.splitlines()) for source in self._sources), default=0),
-            )
-        return self._known
+    def _message(self, message: str) -> str:
+        if message in self._texts:
+            return message
+        fitting = (filled for each in self._templates if (filled := _filled(each, message, self._words)))
+        return next(fitting, "")
+
+    def _place(self, where: str) -> str:
+        found = re.fullmatch(r"line (\d{1,9}) of the cell(?:: (.*))?", where, re.DOTALL)
+        if found is None or not 0 < (number := int(found[1])) <= self._longest_cell:
+            return ""
+        return f"line {number} of the cell" + (f": {found[2]}" if found[2] in self._lines else "")
+
+    # What the source holds is found out at the first error; most submissions have none.
+
+    @cached_property
+    def _lines(self) -> set[str]:
+        return {line.strip() for source in self._sources for line in source.splitlines()}
+
+    @cached_property
+    def _longest_cell(self) -> int:
+        return max((len(source.splitlines()) for source in self._sources), default=0)
+
+    @cached_property
+    def _words(self) -> set[str]:
+        return {word for source in self._sources for word in WORD.findall(source)}
+
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        return [node for source in self._sources for node in _nodes(source)]
+
+    @cached_property
+    def _texts(self) -> set[str]:
+        return {node.value for node in self._nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+    @cached_property
+    def _templates(self) -> list[str]:
+        formatted = [_template(node) for node in self._nodes if isinstance(node, ast.JoinedStr)]
+        found = {*TEMPLATES, *formatted, *map(_fields, self._texts)}
+        return sorted(found, key=lambda template: (-len(template), template))  # the one that says most comes first
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:
     """The nodes of a cell's syntax tree, its magics left out; none when it is no Python."""
-    plain = re.sub(r"(?m)^\s*[%!?].*$", "", source)
+    if len(source) > MAX_CHARACTERS:
+        return
     try:
-        yield from ast.walk(ast.parse(plain))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield from ast.walk(ast.parse(python_of(source)))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return
 
 
 def _template(node: ast.JoinedStr) -> str:
-    return "".join(part.value if isinstance(part, ast.Constant) else GAP for part in node.values)
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in node.values)
 
 
 def _fields(text: str) -> str:
     """The template that a string with fields of ``%`` or ``str.format`` is; nothing when it has none."""
     try:
-        parts = list(string.Formatter().parse(text))
-    except ValueError:
-        parts = [(text, None, None, None)]
-    made = "".join(plain + (GAP if field is not None else "") for plain, field, _, _ in parts)
-    made = re.sub(r"%[-#0 +]*\d*(?:\.\d+)?[sdrfgeixX]", GAP, made)
+        text = "".join(plain + (GAP if field is not None else "") for plain, field, _, _ in Formatter().parse(text))
+    except ValueError:  # a brace that is no field
+        pass
+    made = re.sub(r"%[-#0 +]*\d*(?:\.\d+)?[sdrfgeixX]", GAP, text)
     return made if GAP in made else ""
 
 
@@ -235,16 +252,15 @@ def _filled(template: str, message: str, words: set[str]) -> str:
 
     Each part of the template is taken where it comes first, which finds a fit where there is one, in linear time.
     """
-    first, *parts = re.split(rf"({GAP}|{re.escape(NAME)})", template)
-    if not parts or not message.startswith(first) or not any(map(str.isalpha, template)):
+    told, *parts = re.split(f"({GAP}|{re.escape(NAME)})", template)
+    if not parts or not message.startswith(told) or not re.search(r"[^\W\d]", template):
         return ""
-    told, at = first, len(first)
-    for gap, text in zip(parts[::2], parts[1::2], strict=True):
-        last = text == parts[-1] and gap is parts[-2]
-        found = max(at, len(message) - len(text)) if last else message.find(text, at)
+    at = len(told)
+    while parts:
+        gap, text, *parts = parts
+        found = message.find(text, at) if parts else max(at, len(message) - len(text))
         if found < 0 or not message.startswith(text, found):
             return ""
-        filling = message[at:found]
+        filling, at = message[at:found], found + len(text)
         told += (filling if gap == NAME and (filling in words or filling in KNOWN_NAMES) else GAP) + text
-        at = found + len(text)
-    return told if at == len(message) else ""
+    return told

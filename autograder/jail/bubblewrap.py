@@ -20,7 +20,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # What of this package stands inside. Instead of the checks that run in a notebook there is one that does nothing.
 INSIDE = ("__init__.py", "measure/*.py", "jail/__init__.py", "jail/protocol.py", "jail/inside/*.py")
 CHECK_STUB = ("check/__init__.py", "jail/inside/check_stub.py")
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts")
+# Not /dev/zero: mapped shared, it is memory that belongs to no process and no file system.
+DEVICES = ("null", "full", "random", "urandom")
 NOBODY = 65534
 # Where the Python environment stands inside: a fixed place that no scratch space hides and that tells nothing of ours.
 ENVIRONMENT = "/environment"
@@ -53,7 +55,11 @@ def command(control: int) -> list[str]:
         ]
     else:
         options += ["--unshare-user"]
-    options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+    options += ["--hostname", "sandbox", "--proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp"]
+    options += ["--perms", "0755", "--tmpfs", "/dev", "--dir", "/dev/shm", "--dir", "/dev/pts"]
+    options += ["--symlink", "pts/ptmx", "/dev/ptmx"]
+    for device in DEVICES:
+        options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     options += ["--perms", "0755", "--dir", ENVIRONMENT, "--ro-bind", sys.prefix, ENVIRONMENT]
     for path in (*SYSTEM, *_installation()):
         if Path(path).is_symlink():

@@ -13,6 +13,9 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 1638
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 4, 24, 38, 22
 SECCOMP_MODE_FILTER = 2
 LAST_CAPABILITY = 40
+TERMINALS = 8
+STACK = 8 << 20
+UNTOUCHED = 4 << 30  # the allocator's arenas and the stacks of as many threads as there may be
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -43,6 +46,11 @@ def enter_own_namespaces(flags: int) -> None:
     _write("/proc/self/gid_map", f"1000 {gid} 1")
 
 
+def _first_line(path: str) -> str:
+    with open(path) as file:
+        return file.readline()
+
+
 def _write(path: str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY)
     try:
@@ -53,19 +61,28 @@ def _write(path: str, text: str) -> None:
 
 def confine(limits: dict[str, Any], filter_program: bytes) -> None:
     """Confine this process: small file systems of its own, limits, no capability, few system calls; for good."""
+    # What it has mapped already, of which the zygote's libraries are the most.
+    mapped, data = (int(pages) * resource.getpagesize() for pages in _first_line("/proc/self/statm").split()[:6:5])
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
     size = f"size={limits['tmpfs']},nr_inodes=4096"
     _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size + ",mode=700")
     _mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size + ",mode=700")
+    # Terminals of its own, which IPython gives to shell commands; those of the wall are everybody's.
+    _mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=620,max={TERMINALS}")
     # The sandbox has no view of any process, its own included: nothing a solution needs is there.
     _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=0,mode=555")
     os.mkdir("/tmp/work")
     os.chdir("/tmp/work")
     for kind, amount in (
-        (resource.RLIMIT_AS, limits["address_space"]),
+        # No process takes more memory than the whole sandbox may, at once and by the kernel; the watch outside sees to
+        # their sum. Address space is not memory: libraries map what they never touch.
+        (resource.RLIMIT_DATA, data + limits["memory"]),
+        (resource.RLIMIT_AS, mapped + limits["memory"] + UNTOUCHED),
+        (resource.RLIMIT_STACK, STACK),
         (resource.RLIMIT_NPROC, limits["processes"]),
         (resource.RLIMIT_FSIZE, limits["tmpfs"]),
         (resource.RLIMIT_NOFILE, 128),
+        (resource.RLIMIT_SIGPENDING, 128),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
