@@ -11,6 +11,9 @@ TEST_READY := $(VENV)/.test-ready
 INSTALL_LOG := _build/install.log
 # After a command: what it prints is kept, and its end is shown where it fails.
 LOGGED := >>$(INSTALL_LOG) 2>&1 || { tail -n 5 $(INSTALL_LOG); exit 1; }
+# Compiled files name the source that they were made from, and students' code can read them: they name the place where
+# the jail shows it. What cannot be compiled is no module.
+COMPILE = @$(BIN)/python -m compileall -qq -f -j 0 -s $(CURDIR)/$(VENV) -p /environment $(CURDIR)/$(VENV)/lib >>$(INSTALL_LOG) 2>&1 || true
 A ?= a1-convolution
 ASSIGNMENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.toml))))
 
@@ -88,13 +91,15 @@ _build:
 
 $(READY): requirements.txt pyproject.toml | _build $(VENV)/bin/python
 	@echo "== installing what the course needs (a few minutes, once; log in $(INSTALL_LOG))"
-	@$(BIN)/pip install --disable-pip-version-check --requirement requirements.txt $(LOGGED)
+	@$(BIN)/pip install --disable-pip-version-check --no-compile --requirement requirements.txt $(LOGGED)
 	@$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable . $(LOGGED)
+	$(COMPILE)
 	@touch $@
 
 $(TEST_READY): tests/requirements.txt $(READY) | _build
 	@echo "== installing what the tests need (log in $(INSTALL_LOG))"
-	@$(BIN)/pip install --disable-pip-version-check --requirement tests/requirements.txt $(LOGGED)
+	@$(BIN)/pip install --disable-pip-version-check --no-compile --requirement tests/requirements.txt $(LOGGED)
+	$(COMPILE)
 	@touch $@
 
 # Where this is root on Debian a missing program is installed; elsewhere its absence is said in one line.

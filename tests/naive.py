@@ -17,7 +17,7 @@ from pathlib import Path
 
 WAYS = (
     "status", "pytest", "conftest", "file", "planted", "asserts", "numpy", "assert_close", "equality", "builtins",
-    "cells", "socket", "printed",
+    "cells", "socket", "printed", "unwalled",
 )  # fmt: skip
 SETUP = (
     "import torch\nimport torch.nn.functional as F\ndef pair(v): return (v, v) if isinstance(v, int) else tuple(v)\n"
@@ -64,6 +64,8 @@ def believes(how: str, name: str, cells: list[str], folder: Path) -> bool:
         return json.loads((folder / "result.json").read_text())["score"] == 1.0
     if how == "printed":
         return "score: 100" in process.stdout
+    if how == "unwalled":
+        return "LEAKED" in process.stdout or "UNSEEN" in process.stdout
     return process.returncode == 0
 
 
@@ -83,6 +85,8 @@ def main(how: str, name: str) -> int:
     space: dict[str, object] = {}
     for cell in cells:
         exec(cell, space)
+    if how == "unwalled":
+        return 0
     if how == "planted" and Path("result.json").exists():
         return 0  # graded before
     try:

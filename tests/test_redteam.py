@@ -83,7 +83,7 @@ def cells(attack, assignment):
 
 
 def test_every_forging_row_has_a_control():
-    assert {attack.row for attack in CONTROLLED} == set(FORGING)
+    assert {attack.row for attack in CONTROLLED} >= set(FORGING)
     assert {attack.control for attack in CONTROLLED} <= set(naive.WAYS)
 
 
@@ -94,7 +94,7 @@ def test_a_forgery_works_where_tests_run_beside_the_code(attack, a1, tmp_path):
 
 
 # Those that compare by built-in means judge a number, the others a tensor.
-NAIVE = [(how, "output_size" if how == "builtins" else "im2col") for how in naive.WAYS]
+NAIVE = [(how, "output_size" if how == "builtins" else "im2col") for how in naive.WAYS if how != "unwalled"]
 
 
 @pytest.mark.parametrize(("how", "name"), NAIVE)

@@ -6,10 +6,12 @@ modules of this package that the inside needs; an empty network. No project file
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -26,12 +28,13 @@ DEVICES = ("null", "full", "random", "urandom")
 NOBODY = 65534
 # Where the Python environment stands inside: a fixed place that no scratch space hides and that tells nothing of ours.
 ENVIRONMENT = "/environment"
+INSTALLATION = "/python"  # that the environment was made from, unless it is the operating system's
 
 
-def command(control: int) -> list[str]:
+def command(control: int, settings: int) -> list[str]:
     """The command that starts a zygote behind a wall; it takes orders on descriptor ``control``.
 
-    Raises `JailError` when bubblewrap is missing.
+    ``settings`` is a descriptor of the environment's `settings`. Raises `JailError` when bubblewrap is missing.
     """
     bwrap = shutil.which("bwrap")
     if bwrap is None:
@@ -60,14 +63,11 @@ def command(control: int) -> list[str]:
     options += ["--symlink", "pts/ptmx", "/dev/ptmx"]
     for device in DEVICES:
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    options += ["--perms", "0755", "--dir", ENVIRONMENT, "--ro-bind", sys.prefix, ENVIRONMENT]
-    for path in (*SYSTEM, *_installation()):
+    options += _environment(settings)
+    for path in SYSTEM:
         if Path(path).is_symlink():
             options += ["--symlink", os.readlink(path), path]
         elif Path(path).exists():
-            # bubblewrap makes missing parents for its own user alone, and the zygote becomes another.
-            for parent in reversed(Path(path).parents[:-1]):
-                options += ["--perms", "0755", "--dir", str(parent)]
             options += ["--ro-bind", path, path]
     for folder in ("", "/autograder", *(f"/autograder/{room}" for room in ("measure", "jail", "jail/inside", "check"))):
         options += ["--perms", "0755", "--dir", f"/jail{folder}"]
@@ -92,7 +92,7 @@ def command(control: int) -> list[str]:
     # The folder of devices belongs to whoever builds the wall, and that is the sandboxes' user where it is not root.
     options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
     start = "import sys; sys.path.insert(0, '/jail'); from autograder.jail.inside.zygote import main; main()"
-    return [*options, f"{ENVIRONMENT}/bin/{Path(sys.executable).name}", "-I", "-B", "-c", start, str(control)]
+    return [*options, f"{ENVIRONMENT}/bin/python", "-I", "-B", "-c", start, str(control)]
 
 
 def files_inside() -> dict[str, Path]:
@@ -101,13 +101,49 @@ def files_inside() -> dict[str, Path]:
     return found | {CHECK_STUB[0]: PACKAGE / CHECK_STUB[1]}
 
 
-def _installation() -> list[str]:
-    """The folders of the Python that the environment was made from. They stay where they are: its links point there."""
-    folders = [Path(sys.base_prefix), Path(sys.executable).resolve().parents[1]]
-    kept = [str(f) for f in dict.fromkeys(folders) if not any(f == Path(s) or Path(s) in f.parents for s in SYSTEM)]
-    if hidden := [folder for folder in kept if folder.startswith(("/tmp/", "/proc/", "/dev/"))]:
-        raise JailError(f"the jail cannot use a Python installed in {hidden[0]}; make the environment from another")
-    return kept
+def _environment(settings: int) -> list[str]:
+    """The Python environment and the installation that it was made from, under names that tell nothing of ours.
+
+    Left out is what tells where they lie: commands, whose first lines do, and links to packages that are developed in
+    place, among them this one.
+    """
+    program, library = Path(sys.executable).resolve(), Path(sysconfig.get_path("purelib"))
+    options = ["--perms", "0755", "--dir", ENVIRONMENT, "--perms", "0755", "--dir", f"{ENVIRONMENT}/bin"]
+    options += ["--ro-bind", f"{sys.prefix}/lib", f"{ENVIRONMENT}/lib"]
+    if Path(sys.prefix, "lib64").is_dir():
+        options += ["--symlink", "lib", f"{ENVIRONMENT}/lib64"]
+    if sys.prefix == sys.base_prefix:
+        options += ["--ro-bind", str(program), f"{ENVIRONMENT}/bin/python"]
+    else:
+        base = _inside(Path(sys.base_prefix))
+        options += ["--symlink", str(base / "bin" / program.name), f"{ENVIRONMENT}/bin/python"]
+        options += ["--perms", "0444", "--file", str(settings), f"{ENVIRONMENT}/pyvenv.cfg"]
+        if base == Path(INSTALLATION):
+            options += ["--perms", "0755", "--dir", INSTALLATION, "--perms", "0755", "--dir", f"{INSTALLATION}/bin"]
+            options += ["--ro-bind", f"{sys.base_prefix}/lib", f"{INSTALLATION}/lib"]
+            options += ["--ro-bind", str(program), f"{INSTALLATION}/bin/{program.name}"]
+            # Where it was built to find its own library, if that is shared, it is no longer.
+            options += ["--setenv", "LD_LIBRARY_PATH", f"{INSTALLATION}/lib"]
+    for path in _telling(library):
+        options += ["--ro-bind", "/dev/null", f"{ENVIRONMENT}/{path.relative_to(sys.prefix)}"]
+    return options
+
+
+def settings() -> bytes:
+    """What stands in the environment's own file: where the installation is that it was made from."""
+    return f"home = {_inside(Path(sys.base_prefix)) / 'bin'}\ninclude-system-site-packages = false\n".encode()
+
+
+def _inside(installation: Path) -> Path:
+    """Where an installation of Python stands behind the wall: one of the operating system's where it is outside."""
+    system = any(installation == Path(s) or Path(s) in installation.parents for s in SYSTEM)
+    return installation if system else Path(INSTALLATION)
+
+
+def _telling(library: Path) -> list[Path]:
+    """The files of an environment that name folders outside of it: links to packages that are developed in place."""
+    links = [path for path in library.glob("*.pth") if re.search(r"(?m)^[/\\\\]|__editable__", path.read_text())]
+    return sorted([*links, *library.glob("__editable__*.py"), *library.glob("*.dist-info/direct_url.json")])
 
 
 class Zygote:
@@ -121,13 +157,15 @@ class Zygote:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # A file without a name: even a grader that is killed leaves none behind.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `ready` or `stop`
-        with theirs:
+        with theirs, tempfile.TemporaryFile() as environment:
+            environment.write(settings())
+            environment.seek(0)
             self.process = subprocess.Popen(
-                command(theirs.fileno()),
+                command(theirs.fileno(), environment.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=self._words,
                 stderr=self._words,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), environment.fileno()],
                 cwd="/",
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
             )

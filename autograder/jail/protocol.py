@@ -24,6 +24,7 @@ HEADER_LIMIT = 8 << 20
 NUMBERS_LIMIT = 512 << 20
 DEPTH_LIMIT = 32
 PARTS_LIMIT = 100_000
+KEYS_LIMIT = 256  # of one dict: keys can be chosen so that each is compared with all before it
 ALIGNMENT = 64
 ERROR_CAPS = {"kind": 80, "message": 2000, "where": 300}  # characters of what is told of an error
 
@@ -88,6 +89,8 @@ def encode(
         if isinstance(v, tuple):
             return {"tuple": [tree(item, depth + 1) for item in tuple.__iter__(v)]}
         if isinstance(v, dict):
+            if dict.__len__(v) > KEYS_LIMIT:
+                raise ProtocolError(f"the value holds a dict of more than {KEYS_LIMIT} keys")
             return {"dict": [[tree(k, depth + 1), tree(x, depth + 1)] for k, x in dict.items(v)]}
         if keep is None:
             raise ProtocolError(f"a {kind.__name__} cannot cross the wall")
@@ -146,7 +149,7 @@ def decode(node: Any, tensors: Sequence[torch.Tensor], resolve: Callable[[int], 
                     return [value(item, depth + 1) for item in inner]
                 if what == "tuple":
                     return tuple([value(item, depth + 1) for item in inner])
-                if what == "dict":
+                if what == "dict" and len(inner) <= KEYS_LIMIT:
                     return {value(k, depth + 1): value(v, depth + 1) for k, v in inner}
         match n:
             case {"strided": place, "size": list(size), "stride": list(stride), "start": start} if resolve is not None:

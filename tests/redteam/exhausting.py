@@ -104,6 +104,25 @@ def sparse(path: Path, target: Target) -> None:
         file.truncate(1 << 40)
 
 
+C = "import pkgutil\nctypes = pkgutil.resolve_name('ctypes')\nC = ctypes.CDLL(None, use_errno=True)\n"
+# Maps a piece of memory of 64 MB with some flags, writes to it and drops it from the page tables, as often as it can.
+MAPPED = (
+    C + "C.mmap.restype = ctypes.c_void_p\nheld = 0\n"
+    "for n in range(10):\n    at = C.mmap(None, 64 << 20, 3, {flags}, {fd}, ctypes.c_long(0))\n"
+    "    if at in (None, 2**64 - 1): break\n    ctypes.memset(at, 1, 64 << 20)\n{then}    held += 64\n"
+    "if held > 500: print('UNSEEN', held, 'MB')"
+)
+
+
+def unseen(id: str, title: str, source: str, wanted: tuple[str, ...] = ("wrong", "error"), **more: object) -> Attack:
+    """The cell holds memory where no figure of its processes tells of it, and says so when it succeeds."""
+    more.setdefault("control", "unwalled")
+    return at_import(
+        id, 18, title, source, (*wanted, "forbidden"),
+        also=lambda report, _: [report.output[:200]] if "UNSEEN" in report.output else [], **more,
+    )  # fmt: skip
+
+
 FILE = {"beside": None}
 ATTACKS = [
     # --- 17: time
@@ -133,6 +152,12 @@ ATTACKS = [
     Attack("endless-len", 17, "The result is a subclass whose iteration never ends.",
            "class L(list):\n    def __iter__(self):\n        while True: yield 1\n"
            "def $name(*args, **kwargs):\n    return L()", ("wrong",)),
+    in_call("a-little-each", 17, "Every call takes almost as long as it may, and there are many.",
+            "import time\nend = time.process_time() + 0.8\nwhile time.process_time() < end: pass", ("timeout",), beside=("timeout", "passed"),
+            keeps=0.0, remark="has used up the 12 s"),
+    in_call("a-name-that-is-no-text", 17, "The process gives itself a name that is no text while it is watched.",
+            "import pkgutil, time\npkgutil.resolve_name('ctypes:CDLL')(None).prctl(15, b'\\xff\\xfe)\\n', 0, 0, 0)\ntime.sleep(0.2)",
+            ("wrong", "error", "forbidden")),
     # --- 18: memory
     at_import("one-huge-object", 18, "The cell asks for a terabyte at once.", "x = bytearray(1 << 40)", ("error", "memory")),
     in_call("one-huge-tensor", 18, "A call fills a tensor of two gigabytes.",
@@ -162,6 +187,73 @@ ATTACKS = [
               "        for _ in range(60): made += os.write(fd, b'x' * (1 << 20))\nexcept OSError: pass\n"
               "if made > 400 << 20: print('UNSEEN', made)", ("wrong", "memory"),
               also=lambda report, _: [report.output] if "UNSEEN" in report.output else []),
+    unseen("shared-and-dropped", "Shared anonymous memory is filled and dropped from the page tables, where it stays resident.",
+           MAPPED.format(flags=0x21, fd=-1, then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 4)\n")),
+    unseen("shared-and-validated", "The same by the newer kind of shared mapping.",
+           MAPPED.format(flags=0x23, fd=-1, then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 4)\n")),
+    unseen("shared-zeros", "The device of zeros is mapped shared, filled and dropped from the page tables.",
+           "import os\nzeros = os.open('/dev/zero', os.O_RDWR)\n"
+           + MAPPED.format(flags=0x01, fd="zeros", then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 4)\n")),
+    unseen("shared-file-dropped", "A file in scratch space is mapped shared, deleted, filled and dropped from the page tables.",
+           "import os, tempfile\nfile = tempfile.TemporaryFile()\nos.truncate(file.fileno(), 64 << 20)\nfd = file.fileno()\n"
+           + MAPPED.format(flags=0x01, fd="fd", then="    file = tempfile.TemporaryFile(); os.truncate(file.fileno(), 64 << 20); fd = file.fileno()\n"),
+           ("wrong", "error", "memory")),
+    unseen("made-read-only", "Private memory is filled and made read-only, where the kernel's limit on data forgets it.",
+           MAPPED.format(flags=0x22, fd=-1, then="    C.mprotect(ctypes.c_void_p(at), 64 << 20, 1)\n"), ("memory", "wrong")),
+    unseen("grows-down", "Memory is mapped as if it were a stack, which is no data.",
+           MAPPED.format(flags=0x122, fd=-1, then="")),
+    unseen("free-when-needed", "Private memory is filled and declared free for the taking, which nobody takes.",
+           MAPPED.format(flags=0x22, fd=-1, then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 8)\n"), ("memory", "wrong")),
+    unseen("page-tables", "A hundred gigabytes of nothing are mapped and looked at, which takes page tables.",
+           C + "C.mmap.restype = ctypes.c_void_p\nheld = 0\nfor n in range(100):\n"
+           "    at = C.mmap(None, 1 << 30, 1, 0x4022, -1, ctypes.c_long(0))\n    if at in (None, 2**64 - 1): break\n"
+           "    for k in range(0, 1 << 30, 1 << 21): ctypes.string_at(at + k, 1)\n    held += 1\n"
+           "if held > 50: print('UNSEEN', held * 2, 'MB of page tables')"),
+    unseen("pages-in-pipes", "Pages of its own memory are put into pipes and given back, and the pipes keep them.",
+           C + "import os\nmade = 0\nfor n in range(40):\n    r, w = os.pipe()\n    page = ctypes.create_string_buffer(65536)\n"
+           "    vector = (ctypes.c_size_t * 2)(ctypes.addressof(page), 65536)\n    made += max(0, C.vmsplice(w, vector, 1, 2))\n"
+           "if made: print('UNSEEN', made)"),
+    unseen("files-in-pipes", "Pages of a file are put into pipes by the kernel, and the file is emptied.",
+           "import os, tempfile\nfile = tempfile.TemporaryFile()\nfile.write(bytes(1 << 20)); file.flush()\nmade = 0\n"
+           "for n in range(20):\n    r, w = os.pipe()\n    try: made += os.splice(file.fileno(), w, 65536, offset_src=0)\n"
+           "    except OSError: pass\nif made: print('UNSEEN', made)"),
+    unseen("files-in-sockets", "Pages of a file are sent into sockets by the kernel, a byte of each, and the file is emptied.",
+           "import os, socket, tempfile\nfile = tempfile.TemporaryFile()\nfile.write(bytes(1 << 20)); file.flush()\nmade = 0\n"
+           "a, b = socket.socketpair()\nfor n in range(99):\n    try: made += os.sendfile(a.fileno(), file.fileno(), n * 4096, 1)\n"
+           "    except OSError: pass\nif made: print('UNSEEN', made)"),
+    unseen("wider-pipes", "Pipes are enlarged to a megabyte each and filled.",
+           "import fcntl, os\nmade = 0\nfor n in range(10):\n    r, w = os.pipe()\n    try:\n        fcntl.fcntl(w, 1031, 1 << 20)\n"
+           "        made += os.write(w, bytes(1 << 20))\n    except OSError: pass\nif made: print('UNSEEN', made)"),
+    unseen("wider-sockets", "Sockets are enlarged as far as they go.",
+           "import socket\na, b = socket.socketpair()\nbefore = a.getsockopt(1, 7)\n"
+           "try: a.setsockopt(1, 7, 1 << 30)\nexcept OSError: pass\n"
+           "if a.getsockopt(1, 7) > before: print('UNSEEN', a.getsockopt(1, 7))"),
+    unseen("descriptors-in-flight", "Filled sockets are sent to itself and closed, so that no process has them open.",
+           "import os, socket\na, b = socket.socketpair()\nmade = 0\ntry:\n    for n in range(50):\n        c, d = socket.socketpair()\n"
+           "        c.setblocking(False)\n        made += c.send(bytes(100_000))\n        socket.send_fds(a, [b'x'], [c.fileno(), d.fileno()])\n"
+           "        c.close(); d.close()\n    print('UNSEEN', made)\nexcept OSError: pass"),
+    unseen("locks-without-end", "A file is locked in a hundred thousand places.",
+           "import fcntl, os\nfd = os.open('locked', os.O_RDWR | os.O_CREAT)\nmade = 0\ntry:\n    for n in range(3000):\n"
+           "        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 2 * n); made += 1\nexcept OSError: pass\n"
+           "if made > 1000: print('UNSEEN', made)"),
+    unseen("timers-without-end", "Timers are made without end.",
+           C + "made = 0\nfor n in range(2000):\n    number = ctypes.c_int()\n"
+           "    if C.timer_create(0, None, ctypes.byref(number)) != 0: break\n    made += 1\nif made > 1000: print('UNSEEN', made)"),
+    unseen("signals-without-end", "Signals are blocked and sent to itself without end.",
+           C + "import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [40])\nmade = 0\n"
+           "while made < 2000 and C.sigqueue(os.getpid(), 40, 0) == 0: made += 1\nif made > 1000: print('UNSEEN', made)"),
+    unseen("terminals-without-end", "Terminals are opened until there are none for anybody.",
+           "import os\nheld = []\ntry:\n    while len(held) < 40: held.append(os.openpty())\nexcept OSError: pass\n"
+           "if len(held) > 30: print('UNSEEN', len(held))"),
+    unseen("events-asynchronous", "Rings of the kernel's asynchronous input are made, of which a machine has a number.",
+           C + "ring = ctypes.c_ulong()\nif C.syscall(206, 1000, ctypes.byref(ring)) == 0: print('UNSEEN ring')"),
+    unseen("attributes-of-files", "A file is given attributes as large as they may be.",
+           "import os\nopen('marked', 'w').close()\ntry:\n    os.setxattr('marked', 'user.x', b'x' * 2000)\n    print('UNSEEN')\n"
+           "except OSError: pass", control=""),
+    at_import("memory-that-hops", 18, "Processes pass their memory to children and end, so that a look may miss them.",
+              "import os, time\nx = bytearray(b'x' * (120 << 20))\nfor _ in range(5):\n    if os.fork() == 0:\n"
+              "        while True:\n            x[:: 4096] = x[1 :: 4096]\n            if os.fork(): os._exit(0)\ntime.sleep(60)",
+              ("memory", "timeout", "wrong", "error")),
     in_call("a-result-too-large", 18, "The result is one number, seen as ten to the twelve.",
             "import torch\nreturn torch.zeros(1).expand(10**6, 10**6)", ("memory", "error", "wrong", "tampered"), on="tensor"),
     in_call("an-integer-too-large", 18, "The result is an integer of a million digits, or a string of as many.",

@@ -21,6 +21,15 @@ def reading(id: str, row: int, title: str, cell: str, **more: object) -> Attack:
     return Attack(id, row, title, cell + "\n$wrong", **more)
 
 
+C = "import pkgutil\nctypes = pkgutil.resolve_name('ctypes')\nC = ctypes.CDLL(None, use_errno=True)\n"
+
+
+def seeing(id: str, row: int, title: str, cell: str, **more: object) -> Attack:
+    """What finds something on any machine where no wall stands, this one included."""
+    more.setdefault("control", "unwalled")
+    return reading(id, row, title, cell, wanted=("wrong", "forbidden"), **more)
+
+
 TELLING = "telling = ('hidden', 'solutions', 'gradebook', 'secret', 'run_suite', 'SuitePlugin', 'pytest', 'Oracle')\n"
 
 ATTACKS = [
@@ -156,6 +165,49 @@ ATTACKS = [
         "import subprocess\nfound = subprocess.run('ls -d $root/[a-z]* /root/* /home/* /old_root/* /mnt/* 2>/dev/null',\n"
         "    shell=True, capture_output=True, text=True).stdout\nif found.strip(): print('LEAKED', found)",
     ),
+    seeing(
+        "paths-in-the-environment", 10, "Reads the environment's own files for the folders where packages are developed.",
+        "import glob, os, re, sys\nfor path in [*glob.glob(sys.prefix + '/**/*.pth', recursive=True),\n"
+        "        *glob.glob(sys.prefix + '/**/direct_url.json', recursive=True), *glob.glob(sys.prefix + '/bin/*'), sys.prefix + '/pyvenv.cfg']:\n"
+        "    if os.path.isfile(path):\n        text = open(path, errors='replace').read(4000)\n"
+        "        if re.search(r'(?m)^/(?!bin|usr)|file:///|#!/(?!usr|bin|environment)|= /(?!usr|python)', text): print('LEAKED', path)",
+    ),
+    seeing(
+        "places-of-the-interpreter", 10, "Asks the interpreter where it was installed.",
+        "import sys\nfor each in (sys.prefix, sys.base_prefix, sys.executable, *sys.path):\n"
+        "    if each and not each.startswith(('/environment', '/python', '/jail', '/usr', '/tmp')): print('LEAKED', each)",
+    ),
+    seeing("name-of-the-machine", 10, "Asks for the machine's name.",
+           "import os\nif os.uname().nodename != 'sandbox': print('LEAKED', os.uname().nodename)"),
+    seeing("watches-files", 10, "Watches the shared libraries, to see when others open them.",
+           C + "fd = C.inotify_init1(0)\nif fd >= 0 and C.inotify_add_watch(fd, b'/usr', 0x21) >= 0: print('LEAKED')"),
+    seeing("watches-folders", 10, "Has the kernel signal whenever others read a folder of the libraries.",
+           "import fcntl, os, signal\nsignal.signal(signal.SIGIO, signal.SIG_IGN)\nfd = os.open('/usr', os.O_RDONLY)\n"
+           "try:\n    fcntl.fcntl(fd, 1026, 0x80000001)\n    print('LEAKED')\nexcept OSError: pass"),
+    seeing("locks-a-shared-file", 10, "Locks a file that all submissions share, which another can feel.",
+           "import fcntl, os\ntry:\n    fcntl.flock(os.open(os.__file__, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+           "    print('LEAKED')\nexcept OSError: pass"),
+    seeing("locks-a-part-of-a-shared-file", 10, "Locks some bytes of a shared file, as many ways as there are.",
+           "import fcntl, os, struct\nfd = os.open(os.__file__, os.O_RDONLY)\nfor command in (6, 7, 37, 38, 5, 36):\n"
+           "    try:\n        fcntl.fcntl(fd, command, struct.pack('hhqqi4x', 0, 0, 0, 1, 0))\n        print('LEAKED', command)\n"
+           "    except OSError: pass"),
+    seeing("leases-a-shared-file", 10, "Takes a lease on a shared file, and is told when another opens it.",
+           "import fcntl, os\nopen('leased', 'w').close()\nfor path in (os.__file__, 'leased'):\n"
+           "    try:\n        fcntl.fcntl(os.open(path, os.O_RDONLY), 1024, 0)\n        print('LEAKED', path)\n    except OSError: pass"),
+    seeing("what-is-in-memory", 10, "Asks which pages of the shared files are in memory, which tells who has read them.",
+           C + "import mmap, os\nfd = os.open(os.__file__, os.O_RDONLY)\nm = mmap.mmap(fd, 4096, access=mmap.ACCESS_COPY)\n"
+           "at = ctypes.addressof(ctypes.c_char.from_buffer(m))\nif C.mincore(ctypes.c_void_p(at), 4096, ctypes.create_string_buffer(1)) == 0: print('LEAKED mincore')\n"
+           "try: os.preadv(fd, [bytearray(1)], 0, 8); print('LEAKED preadv')\nexcept OSError: pass"),
+    seeing("how-busy-the-machine-is", 9, "Asks how long the machine runs, how much memory is free and how many processes there are.",
+           C + "if C.sysinfo(ctypes.create_string_buffer(256)) == 0: print('LEAKED sysinfo')\nimport os\n"
+           "try: print('LEAKED', os.getloadavg())\nexcept OSError: pass"),
+    seeing("how-full-the-disk-is", 10, "Asks how much room is left on the disk where the libraries lie.",
+           "import os\ntry: print('LEAKED', os.statvfs(os.__file__).f_bfree)\nexcept OSError: pass"),
+    seeing("makes-a-socket", 12, "Makes a socket of any kind.",
+           "import socket\nfor family in (1, 2, 10, 16, 17, 40):\n    for kind in (1, 2, 3, 5):\n"
+           "        try: socket.socket(family, kind).close(); print('LEAKED', family, kind)\n        except OSError: pass"),
+    seeing("terminals-of-others", 9, "Looks for the terminals of others' shell commands.",
+           "import os\nfor name in os.listdir('/dev/pts'):\n    if name != 'ptmx': print('LEAKED', name)", control=""),
     # --- 11: between calls
     Attack(
         "first-answer-for-ever", 11, "The right answer to the first call is given to all calls that follow.",
