@@ -94,4 +94,3 @@ def _count(told: Any) -> int:
     if type(told) is not int or not 0 <= told <= MOST_COUNTED:
         raise ValueError("a count that is none")
     return told
-

@@ -388,4 +388,3 @@ def _known_handle(value: Any) -> int:
     if isinstance(value, protocol.Handle):
         return value.id
     raise protocol.ProtocolError(f"a suite cannot send a {type(value).__name__} across the wall")
-

@@ -104,6 +104,11 @@ def escaped(report: Report, target: Target) -> list[str]:
     return found
 
 
+def raising(id: str, title: str, error: str, before: str) -> Attack:
+    """Every call raises an error that is honest, if odd."""
+    return Attack(id, 25, title, f"{before}\ndef $name(*args, **kwargs):\n    raise {error}", ("error",))
+
+
 def no_formula(report: Report, target: Target) -> list[str]:
     """A spreadsheet must not run a student's name."""
     from autograder.nbgrader.export import harmless
@@ -209,6 +214,22 @@ ATTACKS = [
            before=("1 / 0", "def f(:", "import nothing_of_the_kind"), after=("raise SystemExit", "undefined")),
     Attack("dies-in-between", 25, "A cell between the exercises kills the process; all exercises score.", "$reference", HONEST,
            before=("import os; os._exit(1)",)),
+    *(raising(f"raises-{id}", title, error, before) for id, title, error, before in (
+        ("a-group", "Every call raises a group of errors.", "ExceptionGroup('several', [ValueError(1), TypeError(2)])", ""),
+        ("a-base-group", "Every call raises a group of errors that no `except Exception` takes.",
+         "BaseExceptionGroup('several', [KeyboardInterrupt(), ValueError(1)])", ""),
+        ("a-decoding-error", "Every call raises an error that needs five arguments.", "UnicodeDecodeError('utf-8', b'x', 0, 1, 'no')", ""),
+        ("the-end-of-an-iteration", "Every call raises what ends an iteration.", "StopIteration(3)", ""),
+        ("the-end-of-a-generator", "Every call raises what closes a generator.", "GeneratorExit()", ""),
+        ("an-interrupt", "Every call raises what Ctrl-C does.", "KeyboardInterrupt()", ""),
+        ("half-a-character", "Every call raises an error of half a character.", "ValueError('\\ud800')", ""),
+        ("a-warning", "Every call raises a warning.", "UserWarning('careful')", ""),
+        ("an-operating-system-error", "Every call raises an error with a number.", "OSError(2, 'no such file', 'x', None, 'y')", ""),
+        ("what-cannot-be-told", "Every call raises an error that raises another when it is printed, and has a name of no letters.",
+         "type('1 2\\n', (Exception,), {'__str__': lambda self: 1 / 0})()", ""),
+        ("a-chain", "Every call raises the last of a thousand errors that each come from the one before.", "last",
+         "last = ValueError()\nfor n in range(1000):\n    new = ValueError(n)\n    new.__cause__, last = last, new"),
+    )),
     Attack("indentation", 25, "One cell mixes tabs and spaces.", "def $name(*args):\n\tif args:\n        return 1\n\treturn 2", ("error",)),
     Attack("not-python", 25, "One cell is another language.", "%%javascript\nalert(1)", ("missing", "error")),
     Attack("name-is-a-number", 25, "The exercise's name is bound to a number.", "$name = 3", ("missing",)),

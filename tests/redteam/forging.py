@@ -43,6 +43,27 @@ class Liar:
     def __torch_function__(cls, function, types, args=(), kwargs=None): return True
 """
 
+# Answers the call at hand with a text of its own, in which ID stands for the number that is asked for, and ends.
+ANSWER = (
+    "import os, struct, sys\ndef answer(text, numbers=b''):\n    frame = getattr(sys, '_get' + 'frame')()\n"
+    "    while 'request' not in getattr(frame, 'f_' + 'locals'): frame = getattr(frame, 'f_' + 'back')\n"
+    "    text = text.replace(b'ID', getattr(frame, 'f_' + 'locals')['request']['id'].encode())\n"
+    "    os.write(3, struct.pack('!IQ', len(text), len(numbers)) + text + numbers)\n    os._exit(0)\n"
+)
+HEAD = '[{"id": "ID", "operators": {}, "replies": ['
+
+
+def answering(id: str, title: str, text: str, numbers: str = "b''", wanted: tuple[str, ...] = ("tampered",)) -> Attack:
+    """Every call is answered by the submission itself, with the right number and a text that is meant to surprise."""
+    call = f"def $name(*args, **kwargs):\n    answer({text}, {numbers})"
+    return Attack(id, 6, title, ANSWER + call, (*wanted, "forbidden"))
+
+
+def said(text: str) -> str:
+    """An expression for an answer of one reply."""
+    return repr((HEAD + text + "]}, []]").encode())
+
+
 ATTACKS = [
     # --- 1: leaving the process
     Attack(
@@ -391,6 +412,35 @@ ATTACKS = [
         "def $name(*args, **kwargs):\n    turn.append(1)\n"
         "    raise type(names[len(turn) % len(names)], (Exception,), {})('passed')", ("error", "wrong"),
     ),
+    answering("count-of-infinity", "An operator was used infinitely often.",
+              repr(b'[{"id": "ID", "operators": {"aten::mul": Infinity}, "replies": [{"value": {"list": [1, {"list": []}]}}]}, []]')),
+    answering("count-of-many-digits", "An operator was used a number of times that has a hundred thousand digits.",
+              "b'[{\"id\": \"ID\", \"operators\": {\"aten::mul\": ' + b'9' * 100_000 + b'}, \"replies\": []}, []]'"),
+    answering("count-of-nothing", "Operators are counted in words, lists and numbers that are none.",
+              repr(b'[{"id": "ID", "operators": {"a": "1", "b": [], "c": NaN}, "replies": [{"value": {"list": [1, {"list": []}]}}]}, []]')),
+    answering("operators-that-are-a-list", "The operators are a list, and the replies a dict.",
+              repr(b'[{"id": "ID", "operators": [1], "replies": {"a": 1}}, []]')),
+    answering("nothing-but-a-number", "The answer has the right number and nothing else.", repr(b'[{"id": "ID"}, []]')),
+    answering("reply-of-null", "The reply is null.", said("null")),
+    answering("error-of-numbers", "An error's name is a number, its message a list.", said('{"error": {"kind": 7, "message": [], "where": {}}}')),
+    answering("error-that-is-a-list", "An error is a list.", said('{"error": ["x"]}')),
+    answering("error-half-a-character", "An error's words are halves of characters, which nothing can write.",
+              said('{"error": {"kind": "\\udc80", "message": "\\ud800 \\udfff", "where": "\\ud800"}}'), wanted=("error",)),
+    answering("values-nested", "The value is nested a hundred thousand deep.",
+              "b'" + HEAD + "{\"value\": ' + b'{\"list\": [' * 100_000 + b']}' * 100_000 + b'}]}, []]'"),
+    answering("values-uncounted", "The value and its arguments are one tensor of millions of rows.",
+              repr((HEAD + '{"value": {"tensor": 0}}]}, [["u1", [2, 4000000]]]]').encode()), "bytes(8_000_000)"),
+    answering("arguments-uncounted", "The arguments after the call are a tensor of millions.",
+              repr((HEAD + '{"value": {"list": [1, {"tensor": 0}]}}]}, [["u1", [8000000]]]]').encode()), "bytes(8_000_000)"),
+    answering("keys-that-collide", "The value is a dict of keys that all hash alike.",
+              "(b'" + HEAD + "{\"value\": {\"list\": [{\"dict\": [' + b', '.join(b'[%d, 0]' % (n * (2**61 - 1)) for n in range(49_000))"
+              " + b']}, {\"list\": []}]}}]}, []]')"),
+    answering("keys-that-are-lists", "The value is a dict whose keys are lists and tensors.",
+              said('{"value": {"list": [{"dict": [[{"list": []}, 1]]}, {"list": []}]}}')),
+    answering("keys-twice", "Every key of the answer stands twice, the last time with another value.",
+              repr(b'[{"id": "x", "id": "ID", "replies": 1, "replies": [{"value": {"list": [1, {"list": []}]}}], "operators": {}, "operators": 3}, []]')),
+    answering("sizes-of-infinity", "A tensor has sizes that are infinite, fractions and strings.",
+              repr((HEAD + '{"value": {"tensor": 0}}]}, [["<f4", [Infinity, 1.5, "2"]]]]').encode())),
     # --- 7: files of the grader
     Attack(
         "plants-files", 7, "Files that a grader would import or believe are written wherever the code may write.",
