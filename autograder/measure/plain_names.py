@@ -22,11 +22,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Modules whose public names plain code may use; `matplotlib.*` covers what is under it.
+# Modules whose public names plain code may use.
 MODULES = _words("""
     torch torch.autograd torch.autograd.forward_ad torch.autograd.functional torch.cuda torch.fft torch.func
     torch.linalg torch.nn torch.nn.functional torch.nn.grad torch.nn.init torch.nn.parameter torch.nn.utils torch.optim
-    torch.optim.lr_scheduler torch.random torch.special torch.testing torch.types torch.utils.data
+    torch.optim.lr_scheduler torch.random torch.sparse torch.special torch.testing torch.types torch.utils.data
     numpy numpy.fft numpy.lib.stride_tricks numpy.linalg numpy.ma numpy.polynomial numpy.random numpy.testing
     numpy.typing matplotlib.pyplot PIL.Image IPython.display
     __future__ abc bisect cmath collections collections.abc contextlib copy dataclasses datetime decimal enum fractions
@@ -70,7 +70,7 @@ BUILTINS = _words("""
 _OF_TYPES = (
     torch.Tensor, torch.nn.Module, torch.nn.Parameter, torch.Size, torch.dtype, torch.device, torch.Generator,
     torch.finfo, torch.iinfo, torch.optim.Optimizer, torch.autograd.function.FunctionCtx, torch.autograd.Function,
-    np.ndarray, np.generic, np.dtype, np.finfo, np.iinfo, np.random.Generator, np.random.RandomState,
+    np.ndarray, np.generic, np.ufunc, np.dtype, np.finfo, np.iinfo, np.random.Generator, np.random.RandomState,
     str, int, float, complex, list, tuple, dict, set, frozenset, range, slice, BaseException, enum.Enum,
     datetime.datetime, datetime.timedelta, re.Pattern, re.Match, random.Random, functools.partial,
     torch.return_types.max, torch.return_types.svd, torch.return_types.qr, torch.return_types.linalg_eigh,
@@ -86,6 +86,7 @@ _NOT_OF_TYPES = _words("""
 # Attributes that no list of types above has: fields of results, of figures, of functions, of warnings, of loaders.
 _FURTHER = _words("""
     T mT H mH values indices eigenvalues eigenvectors Q R U S Vh L solution name value cache_clear cache_info
+    weight bias in_features out_features in_channels out_channels kernel_size stride padding dilation groups
     args keywords func message saved_tensors needs_input_grad dataset batch_size add_axes add_gridspec add_patch
     add_subplot annotate autoscale ax axes axhline axvline bar barh clim cla clf close colorbar contour contourf
     errorbar fig figure fill_between flat flatten grid hist hist2d imshow invert_yaxis legend loglog margins
