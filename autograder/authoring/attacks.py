@@ -18,6 +18,7 @@ from autograder.course.report import Report
 
 MARK = "redteam-was-here"  # what attacks that write files call them
 UNUSUAL = "unusual"
+CARELESS = "careless"
 ROWS: dict[int | str, str] = {
     1: "leaving the process",
     2: "acting after the tests",
@@ -45,6 +46,7 @@ ROWS: dict[int | str, str] = {
     24: "script and formulas",
     25: "one broken cell",
     UNUSUAL: "right, in an unusual way",
+    CARELESS: "wrong, by a mistake that is easily overlooked",
 }
 
 
