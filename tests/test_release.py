@@ -13,6 +13,7 @@ import pytest
 
 from autograder.course.assignment import load_assignment
 from autograder.course.errors import AssignmentError
+from autograder.course.files import UNFINISHED
 from autograder.grading.grader import Grader
 from autograder.nbgrader import release as releasing
 from autograder.nbgrader.release import known, release, require
@@ -121,7 +122,7 @@ def test_where_folders_cannot_be_exchanged_the_files_are_one_by_one(root, tmp_pa
 
 
 def test_what_a_process_that_still_runs_makes_is_left_to_it(root):
-    mine = root / "assignments" / f"{releasing.UNFINISHED}{os.getpid()}-mine"
+    mine = root / "assignments" / f"{UNFINISHED}{os.getpid()}-mine"
     mine.mkdir()
     release(load_assignment(root, NAME))
     assert mine.is_dir()
@@ -184,7 +185,7 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_one(whole, tmp_path):
         old, new = files(root / "assignments" / NAME), generated(root, tmp_path / f"fresh-{number}")
         words = [str(Path(sys.executable).parent / "autograder"), "release", NAME]
         run = subprocess.Popen(words, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while run.poll() is None and not list((root / "assignments").glob(f"{releasing.UNFINISHED}*")):
+        while run.poll() is None and not list((root / "assignments").glob(f"{UNFINISHED}*")):
             time.sleep(0.002)
         time.sleep(draw.uniform(0, 1.5))
         run.kill()

@@ -1,30 +1,27 @@
-"""Generates what students get from what authors write, and tells the gradebook: both or neither, whenever it ends.
+"""Generates what students get from what authors write, and tells the gradebook.
 
 A release is made in a folder of its own beside the old one, which stays until the new one is there and takes its place
-in one step.
+in one step. A kill before that step can leave a gradebook that knows more than the old release does; `require`, with
+which grading begins, then releases again.
 """
 
-import contextlib
 import ctypes
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import psutil
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment
 
 from autograder.course import agreement
 from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
+from autograder.course.files import move_files, remove_unfinished, scratch
 from autograder.nbgrader.config import gradebook_url
 from autograder.nbgrader.converters import convert, course_directory
 from autograder.nbgrader.gradebook import set_due_date
 
-UNFINISHED = ".new-"  # before the number of the process that generates
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
@@ -35,7 +32,10 @@ def release(assignment: Assignment) -> None:
     would get what they may not, and where nbgrader would not have it.
     """
     _refuse(assignment, chain(agreement.notebook_problems(assignment), agreement.suite_problems(assignment)))
-    with _folder_beside(assignment.release) as folder:
+    place = assignment.release.parent
+    place.mkdir(exist_ok=True)
+    remove_unfinished(place, below=False)
+    with scratch(place) as folder:
         generate(assignment, folder)
         _refuse(assignment, agreement.leaks(assignment, folder / assignment.name))
         # The gradebook first, for nbgrader may refuse; `require` finds out when the folder was not put in place after.
@@ -89,13 +89,7 @@ def put_in_place(new: Path, place: Path) -> None:
     try:
         _exchange(new, place)
     except (OSError, AttributeError):  # NFS cannot, macOS has it by another name, and a container's layers may refuse
-        files = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
-        for path in sorted(files):
-            (place / path).parent.mkdir(parents=True, exist_ok=True)
-            (new / path).replace(place / path)
-        for path in place.rglob("*"):
-            if path.is_file() and path.relative_to(place) not in files:
-                path.unlink()
+        move_files(new, place)
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -103,18 +97,6 @@ def _exchange(one: Path, other: Path) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
         raise OSError(ctypes.get_errno(), "two folders could not be exchanged", str(other))
-
-
-@contextlib.contextmanager
-def _folder_beside(place: Path) -> Iterator[Path]:
-    """An empty folder beside ``place``, removed afterwards, as is what processes that were killed left of theirs."""
-    place.parent.mkdir(exist_ok=True)
-    for left in place.parent.glob(f"{UNFINISHED}*"):
-        process = left.name.removeprefix(UNFINISHED).partition("-")[0]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{UNFINISHED}{os.getpid()}-") as folder:
-        yield Path(folder)
 
 
 def _refuse(assignment: Assignment, problems: Iterator[str]) -> None:
