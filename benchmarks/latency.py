@@ -30,7 +30,7 @@ def waits(assignment: Assignment, repeats: int) -> dict[str, Wait]:
     try:
         for cell in assignment.released_notebook.cells:
             about = cell.metadata.get("nbgrader", {})
-            if cell.cell_type == "code" and not about.get("grade"):
+            if cell.cell_type == "code" and not cell.source.startswith("check("):
                 _run(client, reference.get(about.get("grade_id", ""), cell.source))
         taken: dict[str, list[float]] = {exercise: [] for exercise in assignment.exercises}
         for _ in range(repeats + 1):
