@@ -17,7 +17,7 @@ from nbgrader.converters import GenerateAssignment
 from autograder.course import agreement
 from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
-from autograder.course.files import move_files, remove_unfinished, scratch
+from autograder.course.files import move_files, scratch
 from autograder.nbgrader.config import gradebook_url
 from autograder.nbgrader.converters import convert, course_directory
 from autograder.nbgrader.gradebook import set_due_date
@@ -34,7 +34,6 @@ def release(assignment: Assignment) -> None:
     _refuse(assignment, chain(agreement.notebook_problems(assignment), agreement.suite_problems(assignment)))
     place = assignment.release.parent
     place.mkdir(exist_ok=True)
-    remove_unfinished(place, below=False)
     with scratch(place) as folder:
         generate(assignment, folder)
         _refuse(assignment, agreement.leaks(assignment, folder / assignment.name))
