@@ -119,6 +119,69 @@ def test_refusing_everything_earns_nothing(assignment, exercise):
     assert score_exercise(tests, 1.0, 1.0) == 0
 
 
+WRONG = [(assignment, path) for assignment, path in VARIANTS if path.parent.name == "wrong"]
+
+
+@pytest.mark.parametrize(("assignment", "path"), WRONG, ids=[path.stem for _, path in WRONG])
+def test_a_mistake_fails_a_gate_only_where_it_is_a_loop(capsys, assignment, path):
+    namespace = namespace_of(assignment, [path.read_text()])
+    for exercise, verdict in stated(path).items():
+        results = run(assignment, "hidden", exercise, namespace).results
+        gates = {result.verdict for result in results if result.gate} - {Verdict.PASSED}
+        assert gates <= {Verdict.LOOPS, Verdict(verdict)} - {Verdict.WRONG, Verdict.ERROR}
+
+
+@each_exercise
+def test_a_smaller_mistake_costs_no_more_than_a_larger_one(assignment, exercise):
+    right, about = solved(assignment.name)[exercise], assignment.exercises[exercise]
+    names = [name for name in inspect.signature(right).parameters if name in PAIRS or name in NUMBERS]
+    atoms = [(name, axis) for name in names for axis in ((None,) if name in NUMBERS else (0, 1))]
+
+    @cache
+    def score(mistakes: tuple[tuple[str, int | None], ...]) -> float:
+        results = run(assignment, "hidden", exercise, {exercise: ignoring(right, mistakes)}).results
+        return score_exercise(results, 1.0, about.gate_credit)
+
+    both = [tuple(atom for atom in atoms if atom[0] == name) for name in names]
+    for larger in (*both, tuple(atoms)):
+        for smaller in (*((atom,) for atom in larger), *(each for each in both if set(each) <= set(larger))):
+            assert 1 > score(smaller) >= score(larger), (smaller, larger)
+
+
+PAIRS, NUMBERS = ("stride", "padding", "dilation"), ("s", "p", "d")
+
+
+def ignoring(function: Callable[..., Any], mistakes: tuple[tuple[str, int | None], ...]) -> Callable[..., Any]:
+    """``function`` where parameters are not heeded: each by name, and by axis if it may be a pair."""
+    signature = inspect.signature(function)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        call = signature.bind(*args, **kwargs)
+        for name, axis in mistakes:
+            given, default = call.arguments.get(name), signature.parameters[name].default
+            if given is not None:
+                default = call.arguments["kernel_size"] if default is None else default
+                call.arguments[name] = default if axis is None else with_half(given, default, axis)
+        return function(*call.args, **call.kwargs)
+
+    return wrapped
+
+
+def with_half(given: Any, default: Any, axis: int) -> tuple[int, int]:
+    """A pair as it was given, but for one half that is the default's."""
+    pairs = [(value, value) if isinstance(value, int) else value for value in (given, default)]
+    return tuple(pairs[1 if axis == i else 0][i] for i in (0, 1))
+
+
+@each_exercise
+def test_a_refusal_without_a_message_costs_nothing_where_none_is_asked_for(assignment, exercise):
+    reference = reference_sources(assignment)
+    silent = [re.sub(r"raise ValueError\(.*\)", "raise ValueError", reference[name]) for name in assignment.exercises]
+    results = run(assignment, "hidden", exercise, namespace_of(assignment, silent)).results
+    wrong = [result.name for result in results if result.verdict is not Verdict.PASSED]
+    assert wrong == (["test_refusals_say_why"] if exercise == "output_size" else [])
+
+
 @each_exercise
 def test_hidden_tests_use_inputs_that_the_visible_ones_do_not(assignment, exercise):
     inputs = {}

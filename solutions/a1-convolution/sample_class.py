@@ -214,8 +214,9 @@ RECIPES: list[Recipe] = [
         "Flips the kernel, as in mathematics.",
         cells={"conv2d": variant("wrong/conv_flipped")},
         verdicts={"conv2d": "wrong"},
-        # A flip changes neither an empty batch, nor the inputs, nor what is refused.
-        shares={"conv2d": 3 / 25},
+        # A flip changes neither an empty batch, nor a kernel of one pixel, nor inputs, nor the bias's gradient, nor NaN,
+        # nor what is refused.
+        shares={"conv2d": 7 / 31},
     ),
     Recipe(
         "lena",
@@ -223,7 +224,7 @@ RECIPES: list[Recipe] = [
         cells={"conv2d": variant("wrong/conv_pads_off_by_one"), "output_size": variant("wrong/size_rounds_up")},
         verdicts={"conv2d": "wrong", "output_size": "wrong"},
         # conv2d is right wherever there is no padding, output_size wherever the division leaves nothing over.
-        shares={"conv2d": 15 / 25, "output_size": 12 / 20},
+        shares={"conv2d": 22 / 31, "output_size": 15 / 23},
     ),
     Recipe(
         "mateo",
@@ -231,7 +232,7 @@ RECIPES: list[Recipe] = [
         cells={"max_pool2d": variant("wrong/pool_zero_padding"), "im2col": variant("wrong/cols_copy")},
         verdicts={"max_pool2d": "wrong", "im2col": "wrong"},
         # Zeros lose against positive pixels; the copy lacks the two tests that watch for copies.
-        shares={"max_pool2d": 21 / 25, "im2col": 16 / 20},
+        shares={"max_pool2d": 25 / 32, "im2col": 19 / 23},
     ),
     Recipe(
         "nadia",
@@ -297,7 +298,7 @@ RECIPES: list[Recipe] = [
         extra_cells=(("setup", PATCHES.strip()),),
         verdicts={"local_contrast_norm": "wrong", "conv2d": "missing"},
         # It leaves the image alone, that much is true.
-        shares={"local_contrast_norm": 1 / 25},
+        shares={"local_contrast_norm": 1 / 28},
     ),
     # --- edited files
     Recipe("xenia", "Is right, and raised the points of every exercise to a thousand.", edit=raise_points),
@@ -308,7 +309,7 @@ RECIPES: list[Recipe] = [
         cells={"conv2d": variant("wrong/conv_flipped")},
         edit=delete_grade_ids,
         verdicts={"conv2d": "wrong"},
-        shares={"conv2d": 3 / 25},
+        shares={"conv2d": 7 / 31},
     ),
     Recipe("aron", "Is right, and copied a graded cell to the end of the notebook.", edit=duplicate_check),
     Recipe(
@@ -325,7 +326,7 @@ RECIPES: list[Recipe] = [
         "Thirty hours late, and the bias is forgotten.",
         cells={"conv2d": variant("wrong/conv_no_bias")},
         verdicts={"conv2d": "wrong"},
-        shares={"conv2d": 18 / 25},
+        shares={"conv2d": 21 / 31},
         late=timedelta(hours=30),
     ),
     Recipe("elif", "Is right, and three days late.", late=timedelta(days=3)),

@@ -97,7 +97,7 @@ def test_double_precision(student, rng):
     "In float64 the result should be float64 and right to its last digits, so nothing may pass through float32."
     x, w, b = (normal(rng, *shape, dtype=torch.float64) for shape in ((2, 3, 7, 6), (2, 3, 3, 3), (2,)))
     compare(student, x, w, b)
-    compare(student, x * 1e150, w, b)
+    compare(student, x * 1e150, w, b, padding=1)
 
 
 def test_many_channels(student, rng):
@@ -179,6 +179,11 @@ def test_gradients(student, rng):
 def test_gradients_through_all_parameters(student, rng):
     "Once values are right with stride, padding and dilation, gradients should come through these branches as well."
     gradients_agree(student, rng, (2, 2, 8, 7), (3, 2, 3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2))
+
+
+def test_gradients_through_one_pixel(student, rng):
+    "Once values are right, a kernel of one pixel has its gradients as well."
+    gradients_agree(student, rng, (1, 2, 4, 3), (3, 2, 1, 1))
 
 
 def test_gradient_of_a_bias_of_zeros(student, rng):

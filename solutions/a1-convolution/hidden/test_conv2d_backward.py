@@ -153,7 +153,13 @@ def test_many_channels(student, rng):
 def test_ones_everywhere(student, rng):
     "One image, one channel or a one-pixel kernel are still axes of length one and should not disappear."
     compare(student, [X, W, B], layer(rng, (1, 1, 5, 4), (1, 1, 1, 1)))
-    compare(student, [X, W, B], layer(rng, (1, 3, 6, 6), (2, 3, 1, 1), 2), stride=2)
+    compare(student, [X, W, B], layer(rng, (1, 3, 5, 5), (2, 3, 1, 1), 2), stride=2)
+
+
+def test_kernels_of_one_row_or_column(student, rng):
+    "A kernel of one row or one column is flipped along the other axis as any kernel is."
+    compare(student, [X], layer(rng, (1, 2, 4, 5), (3, 2, 1, 3)))
+    compare(student, [X], layer(rng, (1, 2, 5, 4), (3, 2, 3, 1)))
 
 
 def test_kernel_as_large_as_the_image(student, rng):

@@ -50,6 +50,11 @@ def test_stride_is_the_kernel_size_unless_given(student, rng):
     compare(student, [VALUES, INDICES], normal(rng, 2, 2, 9, 10), (3, 2))
 
 
+def test_what_is_left_over_counts_in_the_plane(student, rng):
+    "Pixels that no window reaches are part of the plane all the same: its rows are as long as those of the image."
+    compare(student, [INDICES], normal(rng, 2, 2, 8, 9), (3, 2))
+
+
 @pytest.mark.points(2)
 def test_stride(student, rng):
     "Windows may overlap or leave gaps, on each axis as its own stride says, and hanging windows are left out."
@@ -215,7 +220,8 @@ def test_refuses_windows_that_do_not_fit(student, rng):
 def test_large_inputs(student, rng):
     "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
     small = (((3, 2, 9, 12), 3), ((2, 2, 9, 10), (3, 2)))
-    large = (((7, 8, 7, 6), 3), ((2, 2, 21, 24), (5, 6)))
+    # No pixel is left over in any of them: what becomes of those is for other tests to ask.
+    large = (((7, 8, 7, 6), (7, 2)), ((2, 2, 21, 24), (7, 6)))
     calls = [[(normal(rng, *shape), kernel) for shape, kernel in each] for each in (small, large)]
     assert_right_when_large(student.max_pool2d, expected, *calls)
 
@@ -232,7 +238,7 @@ def test_no_loop_over_the_image(student, rng):
 @pytest.mark.gate
 def test_no_loop_over_the_window(student, rng):
     "The work should not grow with the window: comparing shifted images is a loop over its pixels."
-    make = lambda n: (normal(rng, 2, 2, 15, 14), (n, n + 1), 2, 1)  # noqa: E731
+    make = lambda n: (normal(rng, 2, 2, 15, 14), (n, n + 1), (3, 1), 1)  # noqa: E731
     long = [((4001, 3), (4000, 2)), ((3, 4001), (2, 4000))]
     clocked = [lambda image=image, window=window: (normal(rng, 1, 1, *image), window) for image, window in long]
     loop_free(student.max_pool2d, make, expected, (2, 3, 5), clocked)

@@ -132,6 +132,7 @@ def test_refuses_parameters_without_a_meaning(student, rng):
         (n, 3, 1, 0, 0),
         (n, 3, 1, 2, -1),
         (n, -2),
+        (n, n, -1),
         (n, 1, 1, 0, 0),
     ):
         assert_refuses(student.output_size, *values)
