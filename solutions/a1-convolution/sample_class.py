@@ -214,8 +214,8 @@ RECIPES: list[Recipe] = [
         "Flips the kernel, as in mathematics.",
         cells={"conv2d": variant("wrong/conv_flipped")},
         verdicts={"conv2d": "wrong"},
-        # A flip changes neither an empty batch, nor a kernel of one pixel, nor inputs, nor the bias's gradient, nor NaN,
-        # nor what is refused.
+        # A flip changes neither an empty batch, nor a kernel of one pixel, nor its inputs, nor the bias's gradient, nor
+        # where a NaN comes out, nor what is refused.
         shares={"conv2d": 7 / 31},
     ),
     Recipe(

@@ -139,7 +139,7 @@ def test_double_precision(student, rng):
 
 
 def test_half_precision(student, rng):
-    "An image of float16 has more pixels than float16 can count: an index should never pass through the image's dtype."
+    "A half-precision image may have more pixels than its dtype can count: no index should pass through that dtype."
     # Whole numbers that float16 can hold, no two alike within a window, for 1999 is a prime number.
     x = (torch.arange(66 * 64) * int(integers(rng, 1, 1999)) % 1999).view(1, 1, 66, 64).to(torch.float16)
     values, indices = expected(x.double(), (6, 8))
