@@ -148,6 +148,9 @@ LISTED = {
     "a folder with nothing in it": ({f"ada/{A1}/timestamp.txt": b"2026-12-02"}, "no other file"),
     "a broken notebook of another name": ({f"ada/{A1}/x.ipynb": NOTEBOOK[:500]}, "cannot be read"),
     "a misspelt folder with nothing of use": ({"ada/a1_convolution/x.py": b""}, "x.py"),
+    "a broken notebook in no folder": ({f"ada/{FILE}": NOTEBOOK[:500]}, "cannot be read"),
+    "a script in no folder": ({f"ada/{A1}.py": b""}, "exported"),
+    "a script with the student's name, in no folder": ({f"ada_{A1}.py": b""}, "exported"),
     "a loose notebook of nobody": ({"Untitled.ipynb": NOTEBOOK}, "nothing says whose"),
     "a loose notebook of somebody unknown": ({"ada.ipynb": NOTEBOOK}, "nothing says whose"),
     "a notebook beside folders of students": ({f"{A1}/ada.ipynb": NOTEBOOK}, "nothing says whose"),
@@ -165,7 +168,7 @@ def test_what_is_not_certain_is_listed_with_what_to_do(search, how):
     (attention,) = found.attention
     assert words in attention.what and attention.ungraded and placed(search) is None and found.taken == ()
     assert "grade again" in attention.to_do and FILE in attention.to_do
-    assert attention.who == ("ada" if "ada/" in next(iter(files)) else "")
+    assert attention.who == ("ada" if "ada/" in next(iter(files)) or "ada_" in next(iter(files)) else "")
     assert attention.where.exists() and str(attention).isprintable()
 
 

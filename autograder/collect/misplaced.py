@@ -102,23 +102,19 @@ class _Search:
 
     def loose(self, path: Path, only: frozenset[str] | None) -> None:
         """A file that lies in no student's folder. Whose it is, its name says, or nobody."""
-        notebooks = list(_read(path))
-        of_it = [notebook for notebook in notebooks if self._is_of(notebook)]
-        if not of_it:
-            return
+        of_it = [notebook for notebook in _read(path) if self._is_of(notebook)]
         student = self._owner(path.name)
         if only is not None and student not in only:
             return
-        if student:
+        if student and (of_it or self._assignment.name in path.name):
             self._settle(student, path, of_it, loose=True)
-        else:
+        elif of_it and is_archive(path.name):
+            to_do = f"if its students' work is not here yet, run `autograder collect {self._assignment.name}` on it"
+            self._note("", path, "it is an archive with notebooks of the assignment", to_do)
+        elif of_it:
             home = self._submitted / "<student>" / self._assignment.name / self._file
             what = "it is a notebook of the assignment, and nothing says whose"
-            if is_archive(path.name):
-                to_do = f"if its students' work is not here yet, run `autograder collect {self._assignment.name}` on it"
-                self._note("", path, "it is an archive with notebooks of the assignment", to_do)
-            else:
-                self._note("", path, what, f"move it to {home}, and grade again", ungraded=True)
+            self._note("", path, what, f"move it to {home}, and grade again", ungraded=True)
 
     def student(self, student: str, folder: Path) -> None:
         """All that lies in a student's folder."""
@@ -173,9 +169,9 @@ class _Search:
             self._note(student, where, what, to_do, ungraded=True)
 
     def _misspelt(self, folder: Path) -> bool:
-        """Whether a student has a folder that is called nearly as the assignment, and holds something."""
+        """Whether something in a student's folder is called as the assignment, or nearly, whatever its ending."""
         names = set(os.listdir(folder)) - self.others if folder.is_dir() else set()
-        return any(alike(name, self._assignment.name) and (folder / name).is_dir() for name in names)
+        return any(alike(name.split(".")[0], self._assignment.name) for name in names)
 
     def _instead(self, where: Path, found: list[_Notebook]) -> str:
         """What there is of a student who has no notebook of the assignment, in words."""
