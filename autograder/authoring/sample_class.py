@@ -18,6 +18,7 @@ from typing import Any
 
 import nbformat
 
+from autograder.course import files
 from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.errors import AssignmentError
 from autograder.course.report import Report
@@ -117,9 +118,9 @@ def make_class(assignment: Assignment, submitted: Path) -> list[Recipe]:
             shutil.rmtree(folder, ignore_errors=True)
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{assignment.name}.ipynb").write_bytes(notebook_bytes(recipe, assignment))
+        files.write_whole(folder / f"{assignment.name}.ipynb", notebook_bytes(recipe, assignment))
         handed_in = assignment.manifest.due + recipe.late
-        (folder / "timestamp.txt").write_text(handed_in.strftime("%Y-%m-%d %H:%M:%S %Z\n"))
+        files.write_whole(folder / "timestamp.txt", handed_in.strftime("%Y-%m-%d %H:%M:%S %Z\n"))
     return made
 
 

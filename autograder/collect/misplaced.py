@@ -7,7 +7,6 @@ what to do. Nothing is moved, removed or overwritten.
 import hashlib
 import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,6 +19,7 @@ from autograder.collect.owners import Naming, alike
 from autograder.collect.safe_names import CHECKPOINTS, name_problem
 from autograder.course.assignment import Assignment, assignment_names
 from autograder.course.attention import Attention, likeness, other_assignment
+from autograder.course.files import write_whole
 from autograder.course.submission import MAX_BYTES, Cell, Unusable, is_text, parse, read_regular
 from autograder.course.text import printable
 
@@ -210,8 +210,8 @@ class _Search:
             home.mkdir(parents=True, exist_ok=True)
             stamp = notebook.path.parent / "timestamp.txt"
             if notebook.path.parent != self._submitted and stamp.is_file() and not stamp.is_symlink():
-                _write(home / "timestamp.txt", read_regular(stamp, 1000))
-            _write(target, notebook.raw)
+                write_whole(home / "timestamp.txt", read_regular(stamp, 1000), replace=False)
+            write_whole(target, notebook.raw, replace=False)
         except OSError as error:
             what = f"{notebook} is the notebook of the assignment, and could not be copied: {error.strerror or error}"
             self._note(student, notebook.path, what, f"copy it to {target}, and grade again", ungraded=True)
@@ -222,16 +222,6 @@ class _Search:
 
     def _note(self, student: str, where: Path, what: str, to_do: str, ungraded: bool = False) -> None:
         self.attention.append(Attention(student, where, what, to_do, ungraded))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Make a file with ``content``, whole or not at all, where there is none."""
-    if os.path.lexists(path):
-        return
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".taking-", delete=False) as out:
-        out.write(content)
-    os.chmod(out.name, 0o644)
-    os.replace(out.name, path)
 
 
 def _files(where: Path, without: set[str]) -> list[Path]:

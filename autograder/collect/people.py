@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from autograder.course.files import write_whole
+
 
 def read_people(path: Path, assignment: str) -> dict[str, str]:
     """The person whose work each student's folder holds, as noted by `note_people`; empty when nothing is noted."""
@@ -20,10 +22,7 @@ def note_people(path: Path, assignment: str, people: Mapping[str, str]) -> None:
     everything = _noted(path)
     now = {**read_people(path, assignment), **people}
     if everything.get(assignment) != now:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps({**everything, assignment: now}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        write_whole(path, json.dumps({**everything, assignment: now}, indent=1, sort_keys=True) + "\n")
 
 
 def _noted(path: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def move_files(source: Path, target: Path) -> None:
 def remove_unfinished(root: Path) -> None:
     """Remove what writers that were killed left unfinished in a course, where that can be removed."""
     found = list(root.glob(f"{UNFINISHED}*"))
-    for place in (places.STATE, places.BACKUPS, places.FEEDBACK):
+    for place in (places.STATE, places.BACKUPS, places.FEEDBACK, places.RELEASES):
         found += (root / place).rglob(f"{UNFINISHED}*")
     for path in found:
         if not _lives(path.name.removeprefix(UNFINISHED).partition("-")[0]):

@@ -5,6 +5,7 @@ from pathlib import Path
 GRADEBOOK = Path("gradebook.db")  # nbgrader's
 FEEDBACK = Path("feedback")
 GRADES = Path("grades.csv")
+RELEASES = Path("assignments")
 BACKUPS = Path("backups")
 STATE = Path(".autograder")
 SECRET = STATE / "secret"  # what seeds are drawn from

@@ -16,6 +16,7 @@ from pathlib import Path
 from autograder.course import late_policy
 from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
+from autograder.course.files import write_whole
 
 FORBIDDEN = {"solutions", "hidden", "variants"}  # folders that no wheel may hold
 ALSO = ("jupyterlab",)  # what a student opens the notebook with
@@ -64,8 +65,7 @@ def make(assignment: Assignment, folder: Path) -> Path:
             for name, data in files.items():
                 bundle.writestr(zipfile.ZipInfo(f"{assignment.name}/{name}", EPOCH), data, zipfile.ZIP_DEFLATED)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.getvalue())
+        write_whole(target, content.getvalue())
     except OSError as error:
         raise AssignmentError(f"{target} cannot be written: {error.strerror or error}") from None
     return target

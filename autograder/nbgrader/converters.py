@@ -18,7 +18,7 @@ from traitlets.config import Config
 from autograder.course import files, places
 from autograder.course.errors import in_a_sentence, is_of_the_machine
 from autograder.nbgrader.config import configure
-from autograder.nbgrader.database import GradebookError, in_words, require_sound
+from autograder.nbgrader.database import GradebookError, in_words, open_gradebook
 
 
 def course_directory(root: Path, assignment: str = "", student: str = "*") -> CourseDirectory:
@@ -55,8 +55,9 @@ def convert(converter: type, course: CourseDirectory, **options: object) -> None
     Raises `SubmissionError`, `GradebookError` where the gradebook cannot be used, and `OSError` and `MemoryError` where
     the machine is what fails.
     """
-    if not issubclass(converter, _OfSomeStudents):  # those work in a gradebook that is open
-        require_sound(Path(course.root))
+    if not issubclass(converter, _OfSomeStudents) and not options.get("no_database"):  # those have an open gradebook
+        with open_gradebook(Path(course.root)):
+            pass  # it can be used, or this says why not
     log, said = logging.getLogger("autograder.nbgrader"), _Said()
     log.handlers, log.propagate = [said], False
     log.setLevel(logging.WARNING)

@@ -1,8 +1,7 @@
-"""Generates what students get from what authors write, and tells the gradebook.
+"""Generates what students get from what authors write, and tells the gradebook: both or neither, whenever it ends.
 
 A release is made in a folder of its own beside the old one, which stays until the new one is there and takes its place
-in one step. A kill before that step can leave a gradebook that knows more than the old release does; `require`, with
-which grading begins, then releases again.
+in one step.
 """
 
 import ctypes
@@ -11,15 +10,14 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateAssignment
 
-from autograder.course import agreement
+from autograder.course import agreement, files
 from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
-from autograder.course.files import move_files, scratch
-from autograder.nbgrader.config import gradebook_url
 from autograder.nbgrader.converters import convert, course_directory
+from autograder.nbgrader.database import open_gradebook
 from autograder.nbgrader.gradebook import set_due_date
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -32,9 +30,8 @@ def release(assignment: Assignment) -> None:
     would get what they may not, and where nbgrader would not have it.
     """
     _refuse(assignment, chain(agreement.notebook_problems(assignment), agreement.suite_problems(assignment)))
-    place = assignment.release.parent
-    place.mkdir(exist_ok=True)
-    with scratch(place) as folder:
+    files.remove_unfinished(assignment.root)
+    with files.scratch(assignment.release.parent) as folder:
         generate(assignment, folder)
         _refuse(assignment, agreement.leaks(assignment, folder / assignment.name))
         # The gradebook first, for nbgrader may refuse; `require` finds out when the folder was not put in place after.
@@ -55,7 +52,7 @@ def known(assignment: Assignment) -> bool:
     """Whether the gradebook and the release hold the cells and points that the manifest states."""
     if not (assignment.root / "gradebook.db").exists():
         return False
-    with Gradebook(gradebook_url(assignment.root)) as gradebook:
+    with open_gradebook(assignment.root) as gradebook:
         try:
             notebook = gradebook.find_notebook(assignment.name, assignment.name)
         except MissingEntry:
@@ -88,7 +85,7 @@ def put_in_place(new: Path, place: Path) -> None:
     try:
         _exchange(new, place)
     except (OSError, AttributeError):  # NFS cannot, macOS has it by another name, and a container's layers may refuse
-        move_files(new, place)
+        files.move_files(new, place)
 
 
 def _exchange(one: Path, other: Path) -> None:
