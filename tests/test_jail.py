@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from autograder.course.limits import Limits
 from autograder.course.verdict import Verdict
 from autograder.jail import bubblewrap, processes
-from autograder.jail.sandbox import SandboxDied
+from autograder.jail.sandbox import Budget, SandboxDied
 from autograder.jail.supervisor import Supervisor
 from autograder.measure.calls import Call, Mode
 from autograder.suite.errors import StudentError, student_error
@@ -44,6 +45,23 @@ def test_no_file_of_the_project_is_in_sight(sandbox):
     }  # fmt: skip
     for name in ("solutions", "autograder/grading", "gradebook.db", ".autograder", "submitted", ".git"):
         assert value_of(sandbox, f"os.path.exists({str(Path(__file__).parents[1] / name)!r})") is False
+
+
+def test_nothing_that_can_be_read_names_the_course_or_its_owner(sandbox):
+    """Compiled files name where they were compiled; `make course` compiles them under the name that they have inside."""
+    places = {str(Path(__file__).parents[1]), sys.prefix, sys.base_prefix}
+    told = " ".join(f"-e {place}" for place in places if not place.startswith("/usr"))
+    folders = " ".join(f"{folder}" for folder in ("/jail", "/etc", bubblewrap.ENVIRONMENT, bubblewrap.INSTALLATION))
+    sandbox.run(
+        "import subprocess\ncommand = 'grep -rlIF " + told + " " + folders + " 2>/dev/null'\n"
+        "found = subprocess.run(command, shell=True, capture_output=True, text=True).stdout.split()"
+    )
+    assert value_of(sandbox, "found") == []
+
+
+@pytest.mark.parametrize("folder", ["/usr/src", "/usr/local/src"])
+def test_the_places_where_people_keep_their_work_are_empty(sandbox, folder):
+    assert value_of(sandbox, f"os.listdir({folder!r}) if os.path.exists({folder!r}) else []") == []
 
 
 def test_no_process_is_in_sight(sandbox):
@@ -153,10 +171,13 @@ def test_taking_too_much_ends_the_cell_with_the_verdict(sandbox, source, verdict
         "x = []\nwhile True: x.append(bytearray(1 << 20))",
     ],
 )
-def test_what_one_process_takes_too_much_is_an_error_of_its_own(sandbox, source):
-    error = sandbox.run(source)
-    assert student_error(**error).verdict is Verdict.MEMORY
-    assert sandbox.run("x = None") is None
+def test_what_one_process_takes_too_much_is_its_error_or_its_end(sandbox, source):
+    try:
+        error = sandbox.run(source)
+    except SandboxDied as death:
+        assert death.verdict is Verdict.MEMORY
+    else:
+        assert student_error(**error).verdict is Verdict.MEMORY
 
 
 @pytest.mark.parametrize(
@@ -214,6 +235,29 @@ def test_a_dead_zygote_is_replaced(supervisor):
         fresh.zygote.process.wait()
         with fresh.sandbox(TIGHT) as sandbox:
             assert sandbox.run("pass") is None
+
+
+def test_all_sandboxes_of_a_submission_share_a_budget(supervisor):
+    budget = Budget(0.5)
+    with supervisor.sandbox(TIGHT, budget=budget) as first:
+        first.run("import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass")
+    assert not budget.exhausted()
+    with supervisor.sandbox(TIGHT, budget=budget) as second, pytest.raises(SandboxDied) as death:
+        second.run("while True: pass")
+    assert death.value.verdict is Verdict.TIMEOUT and "used up the 0.5 s" in death.value.detail
+    assert budget.exhausted()
+
+
+def test_many_short_requests_use_up_the_budget_as_well(supervisor):
+    with supervisor.sandbox(TIGHT, budget=Budget(0.2)) as sandbox, pytest.raises(SandboxDied) as death:
+        for _ in range(1000):
+            sandbox.run("import time\nend = time.process_time() + 0.01\nwhile time.process_time() < end: pass")
+    assert death.value.verdict is Verdict.TIMEOUT and "used up" in death.value.detail
+
+
+def test_a_process_may_have_a_name_that_is_no_text(sandbox):
+    named = "import ctypes, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe)\\n', 0, 0, 0)\ntime.sleep(0.3)"
+    assert sandbox.run(named) is None
 
 
 # --- calls ------------------------------------------------------------------------------------------------------
@@ -288,7 +332,7 @@ def test_gradients_and_arguments_come_back(sandbox):
 def test_without_bubblewrap_there_is_no_grading(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(bubblewrap.JailError, match="bubblewrap"):
-        bubblewrap.command(3, 4)
+        bubblewrap.command(3, {})
 
 
 def test_a_wall_that_does_not_stand_says_why(monkeypatch, tmp_path):

@@ -16,6 +16,7 @@ each, as a test's verdict tells one or two, and never text or a number. A test o
 
 import ast
 import builtins
+import contextlib
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -239,10 +240,8 @@ def _template(node: ast.JoinedStr) -> str:
 
 def _fields(text: str) -> str:
     """The template that a string with fields of ``%`` or ``str.format`` is; nothing when it has none."""
-    try:
+    with contextlib.suppress(ValueError):  # a brace that is no field
         text = "".join(plain + (GAP if field is not None else "") for plain, field, _, _ in Formatter().parse(text))
-    except ValueError:  # a brace that is no field
-        pass
     made = re.sub(r"%[-#0 +]*\d*(?:\.\d+)?[sdrfgeixX]", GAP, text)
     return made if GAP in made else ""
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.jail.errors import JailError
@@ -23,6 +24,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 INSIDE = ("__init__.py", "measure/*.py", "jail/__init__.py", "jail/protocol.py", "jail/inside/*.py")
 CHECK_STUB = ("check/__init__.py", "jail/inside/check_stub.py")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/fonts")
+WORKPLACES = ("/usr/src", "/usr/local/src")  # where people keep a course, and no library lies
 # Not /dev/zero: mapped shared, it is memory that belongs to no process and no file system.
 DEVICES = ("null", "full", "random", "urandom")
 NOBODY = 65534
@@ -31,10 +33,10 @@ ENVIRONMENT = "/environment"
 INSTALLATION = "/python"  # that the environment was made from, unless it is the operating system's
 
 
-def command(control: int, settings: int) -> list[str]:
+def command(control: int, rewritten: Mapping[str, int]) -> list[str]:
     """The command that starts a zygote behind a wall; it takes orders on descriptor ``control``.
 
-    ``settings`` is a descriptor of the environment's `settings`. Raises `JailError` when bubblewrap is missing.
+    ``rewritten`` are descriptors of the files of `rewritten_files`. Raises `JailError` when bubblewrap is missing.
     """
     bwrap = shutil.which("bwrap")
     if bwrap is None:
@@ -63,12 +65,16 @@ def command(control: int, settings: int) -> list[str]:
     options += ["--symlink", "pts/ptmx", "/dev/ptmx"]
     for device in DEVICES:
         options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    options += _environment(settings)
+    options += _environment()
+    for inside, file in rewritten.items():
+        options += ["--perms", "0444", "--ro-bind-data", str(file), inside]
     for path in SYSTEM:
         if Path(path).is_symlink():
             options += ["--symlink", os.readlink(path), path]
         elif Path(path).exists():
             options += ["--ro-bind", path, path]
+    for folder in filter(os.path.isdir, WORKPLACES):
+        options += ["--tmpfs", folder, "--remount-ro", folder]
     for folder in ("", "/autograder", *(f"/autograder/{room}" for room in ("measure", "jail", "jail/inside", "check"))):
         options += ["--perms", "0755", "--dir", f"/jail{folder}"]
     for inside, outside in files_inside().items():
@@ -101,7 +107,7 @@ def files_inside() -> dict[str, Path]:
     return found | {CHECK_STUB[0]: PACKAGE / CHECK_STUB[1]}
 
 
-def _environment(settings: int) -> list[str]:
+def _environment() -> list[str]:
     """The Python environment and the installation that it was made from, under names that tell nothing of ours.
 
     Left out is what tells where they lie: commands, whose first lines do, and links to packages that are developed in
@@ -117,11 +123,13 @@ def _environment(settings: int) -> list[str]:
     else:
         base = _inside(Path(sys.base_prefix))
         options += ["--symlink", str(base / "bin" / program.name), f"{ENVIRONMENT}/bin/python"]
-        options += ["--perms", "0444", "--file", str(settings), f"{ENVIRONMENT}/pyvenv.cfg"]
         if base == Path(INSTALLATION):
             options += ["--perms", "0755", "--dir", INSTALLATION, "--perms", "0755", "--dir", f"{INSTALLATION}/bin"]
             options += ["--ro-bind", f"{sys.base_prefix}/lib", f"{INSTALLATION}/lib"]
             options += ["--ro-bind", str(program), f"{INSTALLATION}/bin/{program.name}"]
+            for folder in _built_from(Path(sys.base_prefix)):
+                inside = f"{INSTALLATION}/{folder.relative_to(sys.base_prefix)}"
+                options += ["--tmpfs", inside, "--remount-ro", inside]
             # Where it was built to find its own library, if that is shared, it is no longer.
             options += ["--setenv", "LD_LIBRARY_PATH", f"{INSTALLATION}/lib"]
     for path in _telling(library):
@@ -129,9 +137,22 @@ def _environment(settings: int) -> list[str]:
     return options
 
 
-def settings() -> bytes:
-    """What stands in the environment's own file: where the installation is that it was made from."""
-    return f"home = {_inside(Path(sys.base_prefix)) / 'bin'}\ninclude-system-site-packages = false\n".encode()
+def rewritten_files() -> dict[str, bytes]:
+    """The files that say where the environment's installation is, by their places inside, with its place there."""
+    if sys.prefix == sys.base_prefix:
+        return {}
+    base = _inside(Path(sys.base_prefix))
+    files = {f"{ENVIRONMENT}/pyvenv.cfg": f"home = {base}/bin\ninclude-system-site-packages = false\n".encode()}
+    if base == Path(INSTALLATION):
+        for path in Path(sys.base_prefix, "lib").glob("python*/_sysconfigdata_*.py"):
+            inside = f"{INSTALLATION}/{path.relative_to(sys.base_prefix)}"
+            files[inside] = path.read_bytes().replace(os.fsencode(sys.base_prefix), os.fsencode(INSTALLATION))
+    return files
+
+
+def _built_from(installation: Path) -> list[Path]:
+    """The folders of an installation that say how and where it was built, for those who build against it."""
+    return [*installation.glob("lib/python*/config-*"), *installation.glob("lib/pkgconfig")]
 
 
 def _inside(installation: Path) -> Path:
@@ -157,15 +178,19 @@ class Zygote:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # A file without a name: even a grader that is killed leaves none behind.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `ready` or `stop`
-        with theirs, tempfile.TemporaryFile() as environment:
-            environment.write(settings())
-            environment.seek(0)
+        with theirs, contextlib.ExitStack() as stack:
+            rewritten = {}
+            for inside, content in rewritten_files().items():
+                file = stack.enter_context(tempfile.TemporaryFile())
+                file.write(content)
+                file.seek(0)
+                rewritten[inside] = file.fileno()
             self.process = subprocess.Popen(
-                command(theirs.fileno(), environment.fileno()),
+                command(theirs.fileno(), rewritten),
                 stdin=subprocess.DEVNULL,
                 stdout=self._words,
                 stderr=self._words,
-                pass_fds=[theirs.fileno(), environment.fileno()],
+                pass_fds=[theirs.fileno(), *rewritten.values()],
                 cwd="/",
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
             )

@@ -60,7 +60,7 @@ def resident(pid: int) -> int:
 
 
 def mapped(pid: int) -> int:
-    """The same with every page counted in full, whoever else shares it: never less, and told a hundred times as fast."""
+    """The same with every page counted in full, whoever else shares it: never less, and told much faster."""
     status = _read(f"/proc/{pid}/status")
     return _kilobytes(status, (b"RssAnon:", b"RssShmem:", b"VmSwap:")) + _kept_by_kernel(pid, status)
 

@@ -14,6 +14,7 @@ processes and threads. What is not on it falls into four kinds:
 A call that the kernel does not have, as this looks, is what libraries are written to do without.
 """
 
+import contextlib
 import errno
 import functools
 import tempfile
@@ -83,10 +84,8 @@ def filter_program() -> bytes:
     rules = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.ENOSYS))
 
     def allow(name: str, *conditions: Any) -> None:
-        try:
+        with contextlib.suppress(OSError, ValueError):  # a call that this machine's architecture does not have
             rules.add_rule(pyseccomp.ALLOW, name, *conditions)
-        except (OSError, ValueError):
-            pass  # a call that this machine's architecture does not have
 
     def among(argument: int, values: tuple[int, ...], name: str) -> None:
         for value in values:

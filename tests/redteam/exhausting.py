@@ -190,8 +190,6 @@ ATTACKS = [
               also=lambda report, _: [report.output] if "UNSEEN" in report.output else []),
     unseen("shared-and-dropped", "Shared anonymous memory is filled and dropped from the page tables, where it stays resident.",
            MAPPED.format(flags=0x21, fd=-1, then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 4)\n")),
-    unseen("shared-and-validated", "The same by the newer kind of shared mapping.",
-           MAPPED.format(flags=0x23, fd=-1, then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 4)\n")),
     unseen("shared-zeros", "The device of zeros is mapped shared, filled and dropped from the page tables.",
            "import os\nzeros = os.open('/dev/zero', os.O_RDWR)\n"
            + MAPPED.format(flags=0x01, fd="zeros", then="    C.madvise(ctypes.c_void_p(at), 64 << 20, 4)\n")),
