@@ -29,6 +29,7 @@ DECIDING = (
     "course/report.py",
     "course/submission.py",
     "grading/batching.py",
+    "grading/disclosure.py",
     "grading/grade.py",
     "grading/session.py",
 )
