@@ -116,10 +116,15 @@ def kind_of(value: Any) -> str:
 
 
 def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> None:
-    """Call ``function`` and check that its tensor arguments are afterwards what they were before."""
+    """Call ``function`` and check that its tensor arguments are afterwards what they were before.
+
+    Raises `Mismatch`, and `Failure` where it returned nothing: what does nothing changes nothing.
+    """
     kept = copies(args)
-    after = function.echo(*args, **kwargs).arguments
-    for before, now in zip(kept, after, strict=True):
+    after = function.echo(*args, **kwargs)
+    if after.value is None:
+        raise Failure("it returned None")
+    for before, now in zip(kept, after.arguments, strict=True):
         if isinstance(before, torch.Tensor) and not torch.equal(before, now):
             raise Mismatch("an argument was changed in place", now, before)
 

@@ -15,7 +15,11 @@ def right(id: str, on: str, title: str, cell: str, **more: object) -> Attack:
 
 
 OUTPUT_SIZE = [
-    right("match-divmod", "output_size", "A match statement over divmod, and an exception class that is a ValueError.", '''
+    right(
+        "match-divmod",
+        "output_size",
+        "A match statement over divmod, and an exception class that is a ValueError.",
+        '''
 class WindowError(ValueError):
     """No window can be laid."""
 
@@ -29,8 +33,13 @@ def output_size(n, k, s=1, p=0, d=1):
             return 1 + steps
         case _:
             raise WindowError(f"a window that reaches over {reach} pixels does not fit into {n} + 2 * {p} pixels")
-'''),
-    right("frozen-dataclass", "output_size", "A frozen dataclass that checks itself, with the size as a cached property.", '''
+''',
+    ),
+    right(
+        "frozen-dataclass",
+        "output_size",
+        "A frozen dataclass that checks itself, with the size as a cached property.",
+        """
 import dataclasses
 import functools
 
@@ -65,8 +74,13 @@ class Axis:
 
 def output_size(*args, **kwargs):
     return Axis(*args, **kwargs).windows
-'''),
-    right("exact-fraction", "output_size", "Fractions, a curried function and math.floor.", '''
+""",
+    ),
+    right(
+        "exact-fraction",
+        "output_size",
+        "Fractions, a curried function and math.floor.",
+        """
 from fractions import Fraction
 from math import floor
 
@@ -81,8 +95,13 @@ def output_size(n: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> int:
     if (size := windows(s)(n + 2 * p - d * (k - 1) - 1)) > 0:
         return size
     raise ValueError("the window is larger than the padded axis, so it does not fit")
-'''),
-    right("object-array", "output_size", "NumPy arrays of Python's own integers, which do not overflow.", '''
+""",
+    ),
+    right(
+        "object-array",
+        "output_size",
+        "NumPy arrays of Python's own integers, which do not overflow.",
+        """
 import numpy as np
 
 FORMULA = np.array([1, 2], dtype=object)
@@ -97,8 +116,13 @@ def output_size(n, k, s=1, p=0, d=1):
     if size < 1:
         raise ValueError("there is no place for a single window")
     return size
-'''),
-    right("last-of-a-range", "output_size", "The index of the last entry of a range, which Python finds without counting.", '''
+""",
+    ),
+    right(
+        "last-of-a-range",
+        "output_size",
+        "The index of the last entry of a range, which Python finds without counting.",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     # the starts of all windows; a range is exact and lazy, but len() of a very long one overflows
     if any((k < 1, s < 1, d < 1, p < 0)):
@@ -107,8 +131,13 @@ def output_size(n, k, s=1, p=0, d=1):
     if not starts:
         raise ValueError("the kernel is too large for the axis")
     return starts.index(starts[-1]) + 1
-'''),
-    right("checked-by-decorator", "output_size", "A decorator with parameters checks what comes in.", '''
+""",
+    ),
+    right(
+        "checked-by-decorator",
+        "output_size",
+        "A decorator with parameters checks what comes in.",
+        """
 import functools
 
 
@@ -133,11 +162,16 @@ def output_size(n, k, s=1, p=0, d=1):
         raise ValueError("no window fits between the ends of the padding") from nothing
     else:
         return free // s + 1
-'''),
+""",
+    ),
 ]
 
 IM2COL = [
-    right("unfold-then-thin", "im2col", "Tensor.unfold over the whole reach, thinned by slices with steps.", '''
+    right(
+        "unfold-then-thin",
+        "im2col",
+        "Tensor.unfold over the whole reach, thinned by slices with steps.",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = map(pair, (kernel_size, stride, dilation))
     try:
@@ -145,8 +179,13 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     except RuntimeError as e:
         raise ValueError(f"window does not fit: {e}")
     return out[..., ::dh, ::dw].permute(0, 1, 4, 5, 2, 3)
-'''),
-    right("recursion-over-two-axes", "im2col", "Recursion over the two axes, from the last to the first.", '''
+""",
+    ),
+    right(
+        "recursion-over-two-axes",
+        "im2col",
+        "Recursion over the two axes, from the last to the first.",
+        '''
 def slide(x, axis, sizes):
     """Unfold the spatial axes one after the other; the depth is always two."""
     if not sizes:
@@ -163,8 +202,13 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     windows = slide(x, 3, list(zip(pair(kernel_size), pair(stride), pair(dilation)))[1:])  # N C kw H Wo
     rows = slide(windows, 3, list(zip(pair(kernel_size), pair(stride), pair(dilation)))[:1])  # N C kh kw Ho Wo
     return rows
-'''),
-    right("named-strides", "im2col", "A NamedTuple an axis, and as_strided from generators over them.", '''
+''',
+    ),
+    right(
+        "named-strides",
+        "im2col",
+        "A NamedTuple an axis, and as_strided from generators over them.",
+        """
 from typing import NamedTuple
 
 
@@ -185,8 +229,13 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     (i, u), (j, v) = (axis.windows(*three) for axis, three in zip(space, parameters))
     sizes, jumps = zip(n, c, i, j, u, v)
     return torch.as_strided(x, sizes, jumps, x.storage_offset())
-'''),
-    right("narrow-and-unflatten", "im2col", "Views by narrow, swapaxes, movedim, mT and slices.", '''
+""",
+    ),
+    right(
+        "narrow-and-unflatten",
+        "im2col",
+        "Views by narrow, swapaxes, movedim, mT and slices.",
+        """
 import functools
 
 
@@ -202,15 +251,25 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     todo = list(zip((2, 3), pair(kernel_size), pair(stride), pair(dilation)))
     y = functools.reduce(lambda t, how: axis_windows(t, *how), todo, x)  # N C Ho Wo kh kw
     return y.movedim((4, 5), (2, 3))
-'''),
-    right("one-operand-einsum", "im2col", "The axes are put in order by an einsum with a single operand, which makes a view.", '''
+""",
+    ),
+    right(
+        "one-operand-einsum",
+        "im2col",
+        "The axes are put in order by an einsum with a single operand, which makes a view.",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     kh, kw, sh, sw, dh, dw = *pair(kernel_size), *pair(stride), *pair(dilation)
     if dh * (kh - 1) >= x.shape[-2] or dw * (kw - 1) >= x.shape[-1]:
         raise ValueError("The (dilated) window is larger than the image.")
     return torch.einsum("...yzij->...ijyz", x.unfold(-2, dh * (kh - 1) + 1, sh).unfold(-2, dw * (kw - 1) + 1, sw)[..., ::dh, ::dw])
-'''),
-    right("vmapped-planes", "im2col", "The windows of one plane, mapped over images and channels by torch.vmap.", '''
+""",
+    ),
+    right(
+        "vmapped-planes",
+        "im2col",
+        "The windows of one plane, mapped over images and channels by torch.vmap.",
+        """
 def plane_windows(plane, k, s, d):
     rows = plane.unfold(0, d[0] * (k[0] - 1) + 1, s[0])
     both = rows.unfold(1, d[1] * (k[1] - 1) + 1, s[1])
@@ -226,7 +285,8 @@ def im2col(x, kernel_size, stride=1, dilation=1):
         return x[:, :, :1, :1, None, None].expand(0, x.shape[1], *k, h, w)
     each = torch.vmap(torch.vmap(lambda plane: plane_windows(plane, k, s, d)))
     return each(x)
-'''),
+""",
+    ),
 ]
 
 # What several of the layers below begin with.
@@ -244,7 +304,11 @@ def checked(x, w, stride, padding, dilation):
 '''
 
 CONV2D = [
-    right("selection-matrices", "conv2d", "A 0-1 matrix an axis says which pixel meets which weight; one einsum, no padding at all.", '''
+    right(
+        "selection-matrices",
+        "conv2d",
+        "A 0-1 matrix an axis says which pixel meets which weight; one einsum, no padding at all.",
+        '''
 def meets(size, out, k, s, p, d, like):
     """meets[i, u, y] = 1 where weight i of window u lies on pixel y; rows in the padding stay empty"""
     i, u, y = torch.arange(k)[:, None, None], torch.arange(out)[:, None], torch.arange(size)
@@ -257,8 +321,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = meets(x.shape[3], wo, w.shape[3], sw, pw, dw, x)
     y = torch.einsum("ncyz,iuy,jvz,ocij->nouv", x, rows, cols, w)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    right("index-select", "conv2d", "Rows and columns by index_select, then tensordot.", '''
+''',
+        before=(CHECKED,),
+    ),
+    right(
+        "index-select",
+        "conv2d",
+        "Rows and columns by index_select, then tensordot.",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     (n, c), (o, _, kh, kw) = x.shape[:2], w.shape
@@ -271,8 +341,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     if b is not None:
         y = y + b.reshape(1, -1, 1, 1)
     return y
-''', before=(CHECKED,)),
-    right("advanced-indexing", "conv2d", "Broadcast index tensors and an einsum with ellipses.", '''
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "advanced-indexing",
+        "conv2d",
+        "Broadcast index tensors and an einsum with ellipses.",
+        '''
 class Taps:
     """Which pixel each tap of the kernel sees, for one axis."""
 
@@ -290,8 +366,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     grid = padded[..., down.grid[:, None, :, None], across.grid[None, :, None, :]]  # N C Ho Wo kh kw
     out = torch.einsum("bc...ij,ocij->bo...", grid, w)
     return out if b is None else out.add(b.view(-1, 1, 1))
-''', before=(CHECKED,)),
-    right("module-without-forward-loops", "conv2d", "An nn.Module without parameters of its own, called with the weights.", '''
+''',
+        before=(CHECKED,),
+    ),
+    right(
+        "module-without-forward-loops",
+        "conv2d",
+        "An nn.Module without parameters of its own, called with the weights.",
+        """
 from torch import nn
 
 
@@ -318,8 +400,13 @@ class MyConv2d(nn.Module):
 
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     return MyConv2d(stride, padding, dilation)(x, w, b)
-'''),
-    right("numpy-and-own-backward", "conv2d", "An autograd.Function whose forward and backward are NumPy's einsum and add.at.", '''
+""",
+    ),
+    right(
+        "numpy-and-own-backward",
+        "conv2d",
+        "An autograd.Function whose forward and backward are NumPy's einsum and add.at.",
+        """
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -360,8 +447,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     checked(x, w, stride, padding, dilation)
     y = Correlate.apply(x, w, pair(stride), pair(padding), pair(dilation))
     return y if b is None else y + b.unsqueeze(-1).unsqueeze(-1)
-''', before=(CHECKED,)),
-    right("vmapped-filters", "conv2d", "One image and one filter, mapped twice by torch.vmap.", '''
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "vmapped-filters",
+        "conv2d",
+        "One image and one filter, mapped twice by torch.vmap.",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     kh, kw = w.shape[2:]
@@ -376,8 +469,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         over_filters = torch.vmap(one, in_dims=(None, 0))
         y = torch.vmap(over_filters, in_dims=(0, None))(F.pad(x, (pw, pw, ph, ph)), w)
     return y if b is None else y + b[None, :, None, None]
-''', before=(CHECKED,)),
-    right("sparse-matrix", "conv2d", "The whole layer as a sparse matrix whose entries are the weights.", '''
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "sparse-matrix",
+        "conv2d",
+        "The whole layer as a sparse matrix whose entries are the weights.",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     x = F.pad(x, (pw, pw, ph, ph))
@@ -393,8 +492,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     if b is not None:
         y = y + b.view(1, o, 1, 1)
     return y
-''', before=(CHECKED,)),
-    right("embedding-lookup", "conv2d", "Pixels are looked up like words, by F.embedding, and summed in double precision.", '''
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "embedding-lookup",
+        "conv2d",
+        "Pixels are looked up like words, by F.embedding, and summed in double precision.",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     xx = F.pad(x.double(), (pw, pw, ph, ph))
@@ -408,8 +513,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     if b is not None:
         y = y + b.double()
     return y.mT.reshape(n, w.shape[0], ho, wo).to(x.dtype)
-''', before=(CHECKED,)),
-    right("named-conv-everywhere", "conv2d", "A class Conv2d with a method conv2d and an attribute conv, all of the student's own making.", '''
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "named-conv-everywhere",
+        "conv2d",
+        "A class Conv2d with a method conv2d and an attribute conv, all of the student's own making.",
+        '''
 class Conv2d:
     """my own layer - not torch's!"""
 
@@ -432,14 +543,23 @@ class Conv2d:
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     convolution = Conv2d(stride=stride, padding=padding, dilation=dilation)
     return convolution(x, w, b)
-''', before=(CHECKED,)),
-    right("helper-of-another-exercise", "conv2d", "A cell holds the local mean of exercise 6, where F.conv2d is allowed, as a function.", '''
+''',
+        before=(CHECKED,),
+    ),
+    right(
+        "helper-of-another-exercise",
+        "conv2d",
+        "A cell holds the local mean of exercise 6, where F.conv2d is allowed, as a function.",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     cols = F.pad(x, (pw, pw, ph, ph)).unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)
     out = torch.einsum("nchwij,ocij->nohw", cols[..., ::dh, ::dw], w)
     return out if b is None else out + b.view(-1, 1, 1)
-''', before=(CHECKED,), after=('''
+""",
+        before=(CHECKED,),
+        after=(
+            """
 import torch
 import torch.nn.functional as F
 
@@ -449,21 +569,31 @@ def weighted_mean(m, kernel):
     r = kernel.shape[-1] // 2
     ones = torch.ones_like(m[:1, :1])
     return F.conv2d(m.mean(1, keepdim=True), kernel, padding=r) / F.conv2d(ones, kernel, padding=r)
-''', '''
+""",
+            """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     i = torch.arange(window, dtype=x.dtype) - window // 2
     g = torch.exp(-(i[:, None] ** 2 + i**2) / (2 * sigma**2))[None, None]
     v = x - weighted_mean(x, g)
     s = weighted_mean(v**2, g).sqrt()
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
-''')),
-    right("own-test-function", "conv2d", "A function in a cell of its own compares with F.conv2d, as one does.", '''
+""",
+        ),
+    ),
+    right(
+        "own-test-function",
+        "conv2d",
+        "A function in a cell of its own compares with F.conv2d, as one does.",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     cols = F.pad(x, (pw, pw, ph, ph)).unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)
     out = torch.einsum("nchwij,ocij->nohw", cols[..., ::dh, ::dw], w)
     return out if b is None else out + b.view(-1, 1, 1)
-''', before=(CHECKED,), after=('''
+""",
+        before=(CHECKED,),
+        after=(
+            '''
 import torch
 from torch.nn import functional as F
 
@@ -479,8 +609,14 @@ def test_my_conv(trials=20):
 
 
 test_my_conv()
-''',)),
-    right("logged-and-timed", "conv2d", "A context manager that times, a logger, warnings and a global counter.", '''
+''',
+        ),
+    ),
+    right(
+        "logged-and-timed",
+        "conv2d",
+        "A context manager that times, a logger, warnings and a global counter.",
+        """
 import contextlib
 import logging
 import time
@@ -511,10 +647,12 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         y = torch.einsum("ncuivj,ocij->nouv", x[:, :, rows][..., cols], w)
         log.info("result of shape %s", tuple(y.shape))
         return y if b is None else y + b[..., None, None]
-''', before=(CHECKED,)),
+""",
+        before=(CHECKED,),
+    ),
 ]
 
-BACKWARD_CHECK = '''
+BACKWARD_CHECK = """
 def layer_size(x, w, stride, padding):
     s, p = pair(stride), pair(padding)
     return tuple((x.shape[2 + a] + 2 * p[a] - w.shape[2 + a]) // s[a] + 1 for a in (0, 1))
@@ -524,10 +662,14 @@ def expect_shape(grad_out, x, w, stride, padding):
     shape = (x.shape[0], w.shape[0], *layer_size(x, w, stride, padding))
     if tuple(grad_out.shape) != shape or min(shape[2:]) < 1:
         raise ValueError(f"grad_out should have shape {shape} and has {tuple(grad_out.shape)}")
-'''
+"""
 
 BACKWARD = [
-    right("selection-both-ways", "conv2d_backward", "The 0-1 matrices of an axis, used forwards for the kernel and backwards for the image.", '''
+    right(
+        "selection-both-ways",
+        "conv2d_backward",
+        "The 0-1 matrices of an axis, used forwards for the kernel and backwards for the image.",
+        """
 def selector(size, out, k, s, p, like):
     i, u, y = torch.meshgrid(torch.arange(k), torch.arange(out), torch.arange(size), indexing="ij")
     return torch.eq(u * s + i - p, y).type_as(like)
@@ -539,8 +681,14 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad_x = torch.einsum("nouv,ocij,iuy,jvz->ncyz", grad_out, w, A, B)
     grad_w = torch.einsum("nouv,ncyz,iuy,jvz->ocij", grad_out, x, A, B)
     return grad_x, grad_w, torch.einsum("nouv->o", grad_out)
-''', before=(BACKWARD_CHECK,)),
-    right("columns-added-by-index", "conv2d_backward", "A transposed convolution: a matrix product, and index_add_ over flat places.", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "columns-added-by-index",
+        "conv2d_backward",
+        "A transposed convolution: a matrix product, and index_add_ over flat places.",
+        """
 @torch.no_grad()
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
@@ -559,8 +707,14 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     back = torch.matmul(w.reshape(o, c * kh * kw).t(), g).reshape(n, c, kh * kw * ho * wo)
     grad_x = torch.zeros_like(xp.reshape(n, c, hp * wp)).index_add_(2, flat, back).view(n, c, hp, wp)
     return grad_x[:, :, ph : ph + h, pw : pw + wd].contiguous(), grad_w, g.sum(dim=(0, 2))
-''', before=(BACKWARD_CHECK,)),
-    right("spread-and-flip", "conv2d_backward", "Zeros between by a strided view of a buffer, then the flipped kernel over Tensor.unfold.", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "spread-and-flip",
+        "conv2d_backward",
+        "Zeros between by a strided view of a buffer, then the flipped kernel over Tensor.unfold.",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     (sh, sw), (ph, pw) = pair(stride), pair(padding)
@@ -573,8 +727,14 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad_x = torch.einsum("noyzij,ocij->ncyz", windows, w.flip(2, 3))[:, :, ph:, pw:][:, :, : x.shape[2], : x.shape[3]]
     seen = F.pad(x, (pw,) * 2 + (ph,) * 2).unfold(2, kh, sh).unfold(3, kw, sw)
     return grad_x, torch.einsum("ncuvij,nouv->ocij", seen, grad_out), grad_out.sum([0, 2, 3])
-''', before=(BACKWARD_CHECK,)),
-    right("counted-by-bincount", "conv2d_backward", "NumPy in and out: the image's gradient is a bincount with weights.", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "counted-by-bincount",
+        "conv2d_backward",
+        "NumPy in and out: the image's gradient is a bincount with weights.",
+        """
 import numpy as np
 
 
@@ -592,8 +752,14 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad_a = np.bincount(place.ravel(), cols.ravel(), minlength=a.size).reshape(a.shape)
     grad_x = grad_a[:, :, ph : hp - ph, pw : wp - pw]
     return tuple(torch.from_numpy(np.ascontiguousarray(t)).to(x.dtype) for t in (grad_x, grad_w, g.sum((0, 2, 3))))
-''', before=(BACKWARD_CHECK,)),
-    right("dataclass-of-gradients", "conv2d_backward", "A class with three cached gradients, unpacked into a tuple; index_put_ with accumulate.", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "dataclass-of-gradients",
+        "conv2d_backward",
+        "A class with three cached gradients, unpacked into a tuple; index_put_ with accumulate.",
+        """
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -641,8 +807,14 @@ class Backward:
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     return tuple(Backward(grad_out, x, w, pair(stride), pair(padding)))
-''', before=(BACKWARD_CHECK,)),
-    right("by-one-hot-matmul", "conv2d_backward", "Broadcasting and matmul with a one-hot matrix from windows to pixels, in double precision.", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "by-one-hot-matmul",
+        "conv2d_backward",
+        "Broadcasting and matmul with a one-hot matrix from windows to pixels, in double precision.",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     stride, padding = pair(stride), pair(padding)
@@ -660,8 +832,14 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
         gc = torch.einsum("nouv,ocij->ncuivj", g, ww).reshape(*x.shape[:2], rows[..., 0].numel(), cols[..., 0].numel())
         gx = rows.flatten(0, 1).T @ gc @ cols.flatten(0, 1)
     return gx.to(x.dtype), gw.to(w.dtype), g.sum((0, 2, 3)).to(x.dtype)
-''', before=(BACKWARD_CHECK,)),
-    right("compared-with-autograd", "conv2d_backward", "A function in a cell of its own compares with autograd, as the statement advises.", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "compared-with-autograd",
+        "conv2d_backward",
+        "A function in a cell of its own compares with autograd, as the statement advises.",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     (sh, sw), (ph, pw) = pair(stride), pair(padding)
@@ -673,7 +851,10 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad_x = grad_x[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]]
     seen = F.pad(x, (pw, pw, ph, ph)).unfold(2, kh, sh).unfold(3, kw, sw)
     return grad_x, torch.einsum("ncuvij,nouv->ocij", seen, grad_out), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK,), after=('''
+""",
+        before=(BACKWARD_CHECK,),
+        after=(
+            """
 import torch
 import torch.nn.functional as F
 
@@ -688,11 +869,17 @@ def by_autograd(g, x, w, stride, padding):
 x, w, g = torch.randn(2, 3, 6, 7), torch.randn(4, 3, 3, 2), torch.randn(2, 4, 3, 4)
 for mine, theirs in zip(conv2d_backward(g, x, w, 2, 1), by_autograd(g, x, w, 2, 1)):
     print((mine - theirs).abs().max())
-''',)),
+""",
+        ),
+    ),
 ]
 
 MAX_POOL = [
-    right("clamped-indices", "max_pool2d", "Indices that are clamped to the image stand for the padding, so there is none.", '''
+    right(
+        "clamped-indices",
+        "max_pool2d",
+        "Indices that are clamped to the image stand for the padding, so there is none.",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     k = pair(kernel_size)
     s = k if stride is None else pair(stride)
@@ -710,8 +897,13 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     where = (rows[:, None, :, None] * w + cols[None, :, None, :]).flatten(2)
     values, winner = x.flatten(2)[:, :, where].max(-1)
     return values, where.expand(*x.shape[:2], *where.shape).gather(-1, winner.unsqueeze(-1)).squeeze(-1)
-'''),
-    right("ranks-instead-of-values", "max_pool2d", "Values become ranks by torch.unique, and rank and place together one integer.", '''
+""",
+    ),
+    right(
+        "ranks-instead-of-values",
+        "max_pool2d",
+        "Values become ranks by torch.unique, and rank and place together one integer.",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = pair(stride) if stride is not None else (kh, kw)
@@ -726,8 +918,13 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     best = key.unfold(2, kh, sh).unfold(3, kw, sw).amax((-2, -1))
     indices = h * w - 1 - best % (h * w)
     return x.reshape(n, c, h * w).gather(2, indices.flatten(2)).view_as(indices), indices
-'''),
-    right("rows-then-columns", "max_pool2d", "The largest of each row of a window, then the largest of the rows.", '''
+""",
+    ),
+    right(
+        "rows-then-columns",
+        "max_pool2d",
+        "The largest of each row of a window, then the largest of the rows.",
+        '''
 def along(x, dim, k, s):
     """The first largest of k, s apart: (values, which)"""
     return x.unfold(dim, k, s).max(dim=-1)
@@ -751,8 +948,13 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     row = i2 + sh * torch.arange(v2.shape[2]).view(-1, 1)
     col = i1.gather(2, row) + sw * torch.arange(v2.shape[3])
     return v2, y[row] * W + z[col]
-'''),
-    right("equal-to-the-largest", "max_pool2d", "The largest by amax; the place is the least index among those equal to it.", '''
+''',
+    ),
+    right(
+        "equal-to-the-largest",
+        "max_pool2d",
+        "The largest by amax; the place is the least index among those equal to it.",
+        """
 from __future__ import annotations
 from typing import Protocol
 
@@ -784,8 +986,13 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     equal = (seen == largest[..., None, None]) & (place >= 0)
     indices = torch.where(equal, place, h * w).amin((-1, -2))
     return largest, indices
-'''),
-    right("stable-sort", "max_pool2d", "A stable sort from the largest to the smallest; padding sorts behind all, by a mask.", '''
+""",
+    ),
+    right(
+        "stable-sort",
+        "max_pool2d",
+        "A stable sort from the largest to the smallest; padding sorts behind all, by a mask.",
+        """
 def max_pool2d(x: torch.Tensor, kernel_size, stride=None, padding=0) -> tuple[torch.Tensor, torch.Tensor]:
     (kh, kw), (sh, sw), (ph, pw) = pair(kernel_size), pair(kernel_size if stride is None else stride), pair(padding)
     N, C, H, W = x.shape
@@ -801,8 +1008,13 @@ def max_pool2d(x: torch.Tensor, kernel_size, stride=None, padding=0) -> tuple[to
     # of the sorted ones take the first that is inside
     first = order.gather(-1, outside.gather(-1, order).long().argsort(dim=-1, stable=True)[..., :1])
     return values.gather(-1, first).squeeze(-1), places.expand_as(values).gather(-1, first).squeeze(-1)
-'''),
-    right("numpy-argmax", "max_pool2d", "NumPy's argmax over sliding windows of an image whose border is repeated.", '''
+""",
+    ),
+    right(
+        "numpy-argmax",
+        "max_pool2d",
+        "NumPy's argmax over sliding windows of an image whose border is repeated.",
+        """
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view as swv
 
@@ -819,7 +1031,8 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     arg = vals.argmax(-1)[..., None]
     idx = np.take_along_axis(np.broadcast_to(pos, vals.shape), arg, -1)[..., 0]
     return torch.from_numpy(np.take_along_axis(vals, arg, -1)[..., 0]).to(x.dtype), torch.from_numpy(idx).long()
-'''),
+""",
+    ),
 ]
 
 LCN_CHECK = '''
@@ -837,7 +1050,11 @@ def root(m):
 '''
 
 LCN = [
-    right("band-matrices", "local_contrast_norm", "The Gaussian is a product, so a banded matrix an axis blurs it, and its row sums normalise.", '''
+    right(
+        "band-matrices",
+        "local_contrast_norm",
+        "The Gaussian is a product, so a banded matrix an axis blurs it, and its row sums normalise.",
+        """
 def band(n, window, sigma, like):
     i = torch.arange(n, dtype=like.dtype)
     apart = i[:, None] - i
@@ -853,8 +1070,14 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     deviation = root(blur(v * v))
     floor = deviation.mean(dim=(1, 2, 3), keepdim=True).clamp_min(eps)
     return v / torch.maximum(deviation, floor)
-''', before=(LCN_CHECK,)),
-    right("every-pair-of-pixels", "local_contrast_norm", "A matrix of weights between every two pixels of the image.", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "every-pair-of-pixels",
+        "local_contrast_norm",
+        "A matrix of weights between every two pixels of the image.",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     check_window(window, sigma)
     n, c, h, w = x.shape
@@ -871,8 +1094,14 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     v = x - mean(x)
     s = root(mean(v.square()))
     return v / torch.stack(torch.broadcast_tensors(s, s.mean((-1, -2), keepdim=True), torch.tensor(eps, dtype=x.dtype))).amax(0)
-''', before=(LCN_CHECK,)),
-    right("fourier-in-double", "local_contrast_norm", "Real Fourier transforms over a canvas with room for the window, in double precision.", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "fourier-in-double",
+        "local_contrast_norm",
+        "Real Fourier transforms over a canvas with room for the window, in double precision.",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     check_window(window, sigma)
     if x.numel() == 0:
@@ -893,8 +1122,14 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     # rounding may leave a tiny negative number where there is nothing
     s = root(mean(v**2).clamp(min=0))
     return (v / s.clamp(min=eps).maximum(s.mean((1, 2, 3), keepdim=True))).to(dtype)
-''', before=(LCN_CHECK,)),
-    right("module-with-buffers", "local_contrast_norm", "An nn.Module with the Gaussian as a buffer, and depthwise layers.", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "module-with-buffers",
+        "local_contrast_norm",
+        "An nn.Module with the Gaussian as a buffer, and depthwise layers.",
+        """
 import torch.nn as nn
 
 
@@ -925,8 +1160,14 @@ class LCN(nn.Module):
 
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     return LCN(window, sigma, eps).double()(x.double()).to(x.dtype)
-''', before=(LCN_CHECK,)),
-    right("unfold-with-a-mask", "local_contrast_norm", "F.unfold, which this exercise allows, of the image and of a mask of ones.", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "unfold-with-a-mask",
+        "local_contrast_norm",
+        "F.unfold, which this exercise allows, of the image and of a mask of ones.",
+        """
 from functools import partial
 
 
@@ -948,8 +1189,14 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     v = x - mean(x)
     s = root(mean(v**2))
     return torch.div(v, torch.maximum(s, s.mean((2, 3), keepdim=True)).clamp(min=eps))
-''', before=(LCN_CHECK,)),
-    right("transposed-layer", "local_contrast_norm", "A transposed layer spreads every pixel, which is the same because the Gaussian is even.", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "transposed-layer",
+        "local_contrast_norm",
+        "A transposed layer spreads every pixel, which is the same because the Gaussian is even.",
+        """
 GAUSSIANS = {}
 
 
@@ -970,7 +1217,9 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     deviation = root(mean(v**2))
     typical = deviation.flatten(1).mean(1).view(-1, 1, 1, 1)
     return v / deviation.maximum(typical).clamp(min=eps)
-''', before=(LCN_CHECK,)),
+""",
+        before=(LCN_CHECK,),
+    ),
 ]
 
 ATTACKS = [*OUTPUT_SIZE, *IM2COL, *CONV2D, *BACKWARD, *MAX_POOL, *LCN]

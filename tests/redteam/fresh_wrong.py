@@ -22,8 +22,12 @@ def wrong(id: str, on: str, title: str, shows: str, cell: str, **more: object) -
 
 
 OUTPUT_SIZE = [
-    wrong("true-division", "output_size", "A number divided with / and rounded down is the quotient.",
-          "output_size(2**53 + 2, 2) is 2**53 + 1 and not 2**53", '''
+    wrong(
+        "true-division",
+        "output_size",
+        "A number divided with / and rounded down is the quotient.",
+        "output_size(2**53 + 2, 2) is 2**53 + 1 and not 2**53",
+        """
 import math
 
 
@@ -34,9 +38,14 @@ def output_size(n, k, s=1, p=0, d=1):
     if out < 1:
         raise ValueError("the window does not fit into the axis")
     return out
-'''),
-    wrong("truncates", "output_size", "Cutting off the decimals is rounding down, also below zero.",
-          "output_size(4, 5, 2) has to be refused", '''
+""",
+    ),
+    wrong(
+        "truncates",
+        "output_size",
+        "Cutting off the decimals is rounding down, also below zero.",
+        "output_size(4, 5, 2) has to be refused",
+        """
 from fractions import Fraction
 
 
@@ -47,18 +56,28 @@ def output_size(n, k, s=1, p=0, d=1):
     if out < 1:
         raise ValueError("the window does not fit into the axis")
     return out
-'''),
-    wrong("kernel-larger-than-axis", "output_size", "A kernel that is larger than the axis cannot fit, padding or not.",
-          "output_size(2, 3, p=1) is 2 and must not be refused", '''
+""",
+    ),
+    wrong(
+        "kernel-larger-than-axis",
+        "output_size",
+        "A kernel that is larger than the axis cannot fit, padding or not.",
+        "output_size(2, 3, p=1) is 2 and must not be refused",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     if k < 1 or s < 1 or d < 1 or p < 0:
         raise ValueError("k, s and d must be at least 1 and p at least 0")
     if k > n or d * (k - 1) + 1 > n + 2 * p:
         raise ValueError("the kernel does not fit")
     return (n + 2 * p - d * (k - 1) - 1) // s + 1
-'''),
-    wrong("an-axis-of-nothing", "output_size", "An axis without pixels has no windows, even where there is padding.",
-          "output_size(0, 3, p=2) is 2 and must not be refused", '''
+""",
+    ),
+    wrong(
+        "an-axis-of-nothing",
+        "output_size",
+        "An axis without pixels has no windows, even where there is padding.",
+        "output_size(0, 3, p=2) is 2 and must not be refused",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     if n < 1 or k < 1 or s < 1 or d < 1 or p < 0:
         raise ValueError("all sizes must be positive")
@@ -66,9 +85,14 @@ def output_size(n, k, s=1, p=0, d=1):
     if room < 0:
         raise ValueError("the kernel does not fit")
     return room // s + 1
-'''),
-    wrong("dilation-of-one-pixel", "output_size", "With one pixel there are no gaps, so the dilation need not be looked at.",
-          "output_size(5, 1, d=0) has to be refused", '''
+""",
+    ),
+    wrong(
+        "dilation-of-one-pixel",
+        "output_size",
+        "With one pixel there are no gaps, so the dilation need not be looked at.",
+        "output_size(5, 1, d=0) has to be refused",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     if k < 1 or s < 1 or p < 0:
         raise ValueError("k and s must be at least 1 and p at least 0")
@@ -78,9 +102,14 @@ def output_size(n, k, s=1, p=0, d=1):
     if room < 0:
         raise ValueError("the kernel does not fit")
     return room // s + 1
-'''),
-    wrong("negative-padding", "output_size", "It is enough to look at what is divided by and what comes out.",
-          "output_size(9, 3, p=-1) has to be refused", '''
+""",
+    ),
+    wrong(
+        "negative-padding",
+        "output_size",
+        "It is enough to look at what is divided by and what comes out.",
+        "output_size(9, 3, p=-1) has to be refused",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     if min(k, s, d) < 1:
         raise ValueError("k, s and d must be at least 1")
@@ -88,9 +117,14 @@ def output_size(n, k, s=1, p=0, d=1):
     if out <= 0:
         raise ValueError("not even one window fits")
     return out
-'''),
-    wrong("tensor-arithmetic", "output_size", "64 bits are enough for any size.",
-          "output_size(10**30, 1) is 10**30 and must not be refused", '''
+""",
+    ),
+    wrong(
+        "tensor-arithmetic",
+        "output_size",
+        "64 bits are enough for any size.",
+        "output_size(10**30, 1) is 10**30 and must not be refused",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     if min(k, s, d) < 1 or p < 0:
         raise ValueError("k, s and d must be at least 1 and p at least 0")
@@ -98,21 +132,31 @@ def output_size(n, k, s=1, p=0, d=1):
     if out < 1:
         raise ValueError("not even one window fits")
     return int(out)
-'''),
-    wrong("stride-beyond-the-axis", "output_size", "A stride longer than the axis makes no sense and is refused.",
-          "output_size(3, 2, 5) is 1 and must not be refused", '''
+""",
+    ),
+    wrong(
+        "stride-beyond-the-axis",
+        "output_size",
+        "A stride longer than the axis makes no sense and is refused.",
+        "output_size(3, 2, 5) is 1 and must not be refused",
+        """
 def output_size(n, k, s=1, p=0, d=1):
     if not (k >= 1 and 1 <= s <= n + 2 * p and d >= 1 and p >= 0):
         raise ValueError("one of the parameters makes no sense")
     if n + 2 * p < d * (k - 1) + 1:
         raise ValueError("not even one window fits")
     return (n + 2 * p - d * (k - 1) - 1) // s + 1
-'''),
+""",
+    ),
 ]
 
 IM2COL = [
-    wrong("contiguous-first", "im2col", "`contiguous` is no copy that would matter.",
-          "im2col(x[..., ::2], 2) does not share memory with x", '''
+    wrong(
+        "contiguous-first",
+        "im2col",
+        "`contiguous` is no copy that would matter.",
+        "im2col(x[..., ::2], 2) does not share memory with x",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     x = x.contiguous()
@@ -121,18 +165,28 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     if ho < 1 or wo < 1:
         raise ValueError("the window does not fit")
     return x.as_strided((n, c, kh, kw, ho, wo), (c * h * w, h * w, dh * w, dw, sh * w, sw))
-'''),
-    wrong("detached", "im2col", "`detach` makes a view safe and changes nothing else.",
-          "im2col(x, 2) of an x that requires a gradient does not require one", '''
+""",
+    ),
+    wrong(
+        "detached",
+        "im2col",
+        "`detach` makes a view safe and changes nothing else.",
+        "im2col(x, 2) of an x that requires a gradient does not require one",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     if dh * (kh - 1) >= x.shape[2] or dw * (kw - 1) >= x.shape[3]:
         raise ValueError("the window does not fit")
     out = x.detach().unfold(2, dh * (kh - 1) + 1, sh).unfold(3, dw * (kw - 1) + 1, sw)[..., ::dh, ::dw]
     return out.permute(0, 1, 4, 5, 2, 3)
-'''),
-    wrong("jumps-of-the-first-image", "im2col", "There is always a first image from which the jumps can be read.",
-          "im2col(torch.zeros(0, 2, 5, 5), 2) raises an IndexError", '''
+""",
+    ),
+    wrong(
+        "jumps-of-the-first-image",
+        "im2col",
+        "There is always a first image from which the jumps can be read.",
+        "im2col(torch.zeros(0, 2, 5, 5), 2) raises an IndexError",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     jc, jh, jw = x[0].stride()
@@ -141,9 +195,14 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     if ho < 1 or wo < 1:
         raise ValueError("the window does not fit")
     return x.as_strided((len(x), c, kh, kw, ho, wo), (x.stride(0), jc, jh * dh, jw * dw, jh * sh, jw * sw))
-'''),
-    wrong("only-the-kernel-fits", "im2col", "A window fits where the kernel is not larger than the image, however it is dilated.",
-          "im2col(torch.zeros(1, 1, 6, 6), 3, 1, 3) has to raise a ValueError", '''
+""",
+    ),
+    wrong(
+        "only-the-kernel-fits",
+        "im2col",
+        "A window fits where the kernel is not larger than the image, however it is dilated.",
+        "im2col(torch.zeros(1, 1, 6, 6), 3, 1, 3) has to raise a ValueError",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     n, c, h, w = x.shape
@@ -154,9 +213,14 @@ def im2col(x, kernel_size, stride=1, dilation=1):
         (n, c, kh, kw, (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1),
         (a, b, dh * y, dw * z, sh * y, sw * z),
     )
-'''),
-    wrong("numpy-view", "im2col", "NumPy's views of a tensor are views like any others.",
-          "im2col(x, 2) of an x that requires a gradient has none", '''
+""",
+    ),
+    wrong(
+        "numpy-view",
+        "im2col",
+        "NumPy's views of a tensor are views like any others.",
+        "im2col(x, 2) of an x that requires a gradient has none",
+        """
 import numpy as np
 
 
@@ -168,9 +232,14 @@ def im2col(x, kernel_size, stride=1, dilation=1):
         x.detach().numpy(), (dh * (kh - 1) + 1, dw * (kw - 1) + 1), axis=(2, 3), writeable=True
     )
     return torch.from_numpy(windows[:, :, ::sh, ::sw, ::dh, ::dw].transpose(0, 1, 4, 5, 2, 3))
-'''),
-    wrong("default-offset", "im2col", "An image begins where its memory begins.",
-          "im2col(x[1:], 2) shows the windows of x[:-1]", '''
+""",
+    ),
+    wrong(
+        "default-offset",
+        "im2col",
+        "An image begins where its memory begins.",
+        "im2col(x[1:], 2) shows the windows of x[:-1]",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     n, c, h, w = x.shape
@@ -179,9 +248,14 @@ def im2col(x, kernel_size, stride=1, dilation=1):
         raise ValueError("the window does not fit")
     a, b, y, z = x.stride()
     return torch.as_strided(x, (n, c, kh, kw, ho, wo), (a, b, dh * y, dw * z, sh * y, sw * z), 0)
-'''),
-    wrong("half-a-window-over", "im2col", "The last window may begin wherever its first pixel is inside.",
-          "im2col(torch.zeros(1, 1, 8, 8), 2, 3) has 3 and not 2 rows of windows where the stride is larger than the kernel", '''
+""",
+    ),
+    wrong(
+        "half-a-window-over",
+        "im2col",
+        "The last window may begin wherever its first pixel is inside.",
+        "im2col(torch.zeros(1, 1, 8, 8), 2, 3) has 3 and not 2 rows of windows where the stride is larger than the kernel",
+        """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     n, c, h, w = x.shape
@@ -198,10 +272,11 @@ def im2col(x, kernel_size, stride=1, dilation=1):
     if last >= room:
         ho, wo = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1
     return x.as_strided((n, c, kh, kw, ho, wo), (a, b, dh * y, dw * z, sh * y, sw * z))
-'''),
+""",
+    ),
 ]
 
-CHECKED = '''
+CHECKED = """
 def checked(x, w, stride, padding, dilation):
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
     if x.shape[1] != w.shape[1]:
@@ -211,11 +286,15 @@ def checked(x, w, stride, padding, dilation):
     if ho < 1 or wo < 1:
         raise ValueError("the kernel does not fit into the padded image")
     return sh, sw, ph, pw, dh, dw, ho, wo
-'''
+"""
 
 CONV2D = [
-    wrong("reshape-with-minus-one", "conv2d", "A reshape can always work out the size that is given as -1.",
-          "conv2d(torch.zeros(0, 2, 5, 5), torch.zeros(3, 2, 3, 3)) raises a RuntimeError", '''
+    wrong(
+        "reshape-with-minus-one",
+        "conv2d",
+        "A reshape can always work out the size that is given as -1.",
+        "conv2d(torch.zeros(0, 2, 5, 5), torch.zeros(3, 2, 3, 3)) raises a RuntimeError",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     o, c, kh, kw = w.shape
@@ -223,9 +302,15 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = cols[..., ::dh, ::dw].permute(0, 1, 4, 5, 2, 3).reshape(x.shape[0], -1, ho * wo)
     y = (w.reshape(o, -1) @ cols).reshape(x.shape[0], o, ho, wo)
     return y if b is None else y + b.view(1, -1, 1, 1)
-''', before=(CHECKED,)),
-    wrong("bias-of-zeros", "conv2d", "A bias of zeros changes nothing, so it can be left out.",
-          "the gradient of b is missing for b = torch.zeros(3)", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "bias-of-zeros",
+        "conv2d",
+        "A bias of zeros changes nothing, so it can be left out.",
+        "the gradient of b is missing for b = torch.zeros(3)",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     o, c, kh, kw = w.shape
@@ -234,18 +319,30 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     if b is not None and b.any():
         y = y + b.view(1, -1, 1, 1)
     return y
-''', before=(CHECKED,)),
-    wrong("bias-as-a-new-tensor", "conv2d", "`torch.tensor(b)` makes sure that b is a tensor and does no harm.",
-          "the gradient of b is missing", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "bias-as-a-new-tensor",
+        "conv2d",
+        "`torch.tensor(b)` makes sure that b is a tensor and does no harm.",
+        "the gradient of b is missing",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     o, c, kh, kw = w.shape
     b = torch.zeros(o, dtype=x.dtype) if b is None else torch.tensor(b)
     cols = F.pad(x, (pw, pw, ph, ph)).unfold(2, dh * (kh - 1) + 1, sh).unfold(3, dw * (kw - 1) + 1, sw)
     return torch.einsum("nchwij,ocij->nohw", cols[..., ::dh, ::dw], w) + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("one-reach-for-both", "conv2d", "The window reaches as far to the right as it does down, but for the dilation.",
-          "conv2d(x, w, dilation=2) for w of 2 x 3 weights", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "one-reach-for-both",
+        "conv2d",
+        "The window reaches as far to the right as it does down, but for the dilation.",
+        "conv2d(x, w, dilation=2) for w of 2 x 3 weights",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     kh, kw = w.shape[2:]
@@ -254,9 +351,15 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = torch.arange(wo)[:, None] * sw + torch.arange(kw) * (dw if kh == kw else 1)
     y = torch.einsum("ncuivj,ocij->nouv", x[:, :, rows][..., cols], w)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("stride-beyond-the-kernel", "conv2d", "Where windows do not overlap the image is cut into tiles, one for each.",
-          "conv2d(torch.ones(1, 1, 8, 8), torch.ones(1, 1, 2, 2), stride=3)", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "stride-beyond-the-kernel",
+        "conv2d",
+        "Where windows do not overlap the image is cut into tiles, one for each.",
+        "conv2d(torch.ones(1, 1, 8, 8), torch.ones(1, 1, 2, 2), stride=3)",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     (n, c), (o, _, kh, kw) = x.shape[:2], w.shape
@@ -269,9 +372,15 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         cols = x.unfold(2, dh * (kh - 1) + 1, sh).unfold(3, dw * (kw - 1) + 1, sw)[..., ::dh, ::dw]
         y = torch.einsum("nchwij,ocij->nohw", cols, w)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("canvas-in-single", "conv2d", "A canvas of zeros takes the dtype of what is drawn on it.",
-          "conv2d of float64 with padding=1 raises a RuntimeError or is not exact", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "canvas-in-single",
+        "conv2d",
+        "A canvas of zeros takes the dtype of what is drawn on it.",
+        "conv2d of float64 with padding=1 raises a RuntimeError or is not exact",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     n, c, h, wd = x.shape
@@ -282,17 +391,29 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = x.unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)
     y = torch.einsum("nchwij,ocij->nohw", cols[..., ::dh, ::dw], w)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("single-inside", "conv2d", "Single precision inside is enough if the result gets its dtype back.",
-          "conv2d of float64 is exact to seven digits only", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "single-inside",
+        "conv2d",
+        "Single precision inside is enough if the result gets its dtype back.",
+        "conv2d of float64 is exact to seven digits only",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     cols = F.pad(x.float(), (pw, pw, ph, ph)).unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)
     y = torch.einsum("nchwij,ocij->nohw", cols[..., ::dh, ::dw], w.float()).to(x.dtype)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("too-many-channels-only", "conv2d", "Only an image with more channels than the kernel is refused; einsum finds the rest.",
-          "conv2d(torch.zeros(1, 1, 5, 5), torch.zeros(2, 3, 3, 3)) has to raise a ValueError", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "too-many-channels-only",
+        "conv2d",
+        "Only an image with more channels than the kernel is refused; einsum finds the rest.",
+        "conv2d(torch.zeros(1, 1, 5, 5), torch.zeros(2, 3, 3, 3)) has to raise a ValueError",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
     if x.shape[1] > w.shape[1]:
@@ -303,9 +424,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         raise ValueError("the kernel does not fit into the padded image")
     y = torch.einsum("nchwij,ocij->nohw", x.unfold(2, rh, sh).unfold(3, rw, sw)[..., ::dh, ::dw], w)
     return y if b is None else y + b[:, None, None]
-'''),
-    wrong("fits-without-dilation", "conv2d", "Whether a kernel fits is a matter of its size, not of its dilation.",
-          "conv2d(torch.zeros(1, 1, 5, 5), torch.zeros(1, 1, 3, 3), dilation=3) has to raise a ValueError", '''
+""",
+    ),
+    wrong(
+        "fits-without-dilation",
+        "conv2d",
+        "Whether a kernel fits is a matter of its size, not of its dilation.",
+        "conv2d(torch.zeros(1, 1, 5, 5), torch.zeros(1, 1, 3, 3), dilation=3) has to raise a ValueError",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
     if x.shape[1] != w.shape[1]:
@@ -316,9 +442,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = x.unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)[..., ::dh, ::dw]
     y = torch.einsum("nchwij,ocij->nohw", cols, w)
     return y if b is None else y + b[:, None, None]
-'''),
-    wrong("fits-without-padding", "conv2d", "Whether a kernel fits can be seen before the image is padded.",
-          "conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 3, 3), padding=1) must not be refused", '''
+""",
+    ),
+    wrong(
+        "fits-without-padding",
+        "conv2d",
+        "Whether a kernel fits can be seen before the image is padded.",
+        "conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 3, 3), padding=1) must not be refused",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
     if x.shape[1] != w.shape[1]:
@@ -328,9 +459,14 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = F.pad(x, (pw, pw, ph, ph)).unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)
     y = torch.einsum("nchwij,ocij->nohw", cols[..., ::dh, ::dw], w)
     return y if b is None else y + b[:, None, None]
-'''),
-    wrong("padding-makes-contiguous", "conv2d", "What `F.pad` gives lies in memory row by row.",
-          "conv2d(x.to(memory_format=torch.channels_last), w, padding=1)", '''
+""",
+    ),
+    wrong(
+        "padding-makes-contiguous",
+        "conv2d",
+        "What `F.pad` gives lies in memory row by row.",
+        "conv2d(x.to(memory_format=torch.channels_last), w, padding=1)",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     # F.pad makes a fresh tensor, without padding we need one ourselves
@@ -340,9 +476,15 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = x.as_strided((n, c, kh, kw, ho, wo), (c * h * wd, h * wd, dh * wd, dw, sh * wd, sw))
     y = torch.einsum("ncijuv,ocij->nouv", cols, w)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("view-of-the-kernel", "conv2d", "A kernel always lies in memory row by row.",
-          "conv2d(x, w.transpose(2, 3)) raises a RuntimeError", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "view-of-the-kernel",
+        "conv2d",
+        "A kernel always lies in memory row by row.",
+        "conv2d(x, w.transpose(2, 3)) raises a RuntimeError",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     o, c, kh, kw = w.shape
@@ -350,9 +492,15 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     cols = cols[..., ::dh, ::dw].permute(0, 2, 3, 1, 4, 5).reshape(len(x), ho, wo, c * kh * kw)
     y = (cols @ w.view(o, c * kh * kw).T).permute(0, 3, 1, 2)
     return y if b is None else y + b[:, None, None]
-''', before=(CHECKED,)),
-    wrong("bias-resized", "conv2d", "`resize_` gives the bias another shape for this one sum.",
-          "conv2d(x, w, b) leaves b with the shape (C_out, 1, 1)", '''
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "bias-resized",
+        "conv2d",
+        "`resize_` gives the bias another shape for this one sum.",
+        "conv2d(x, w, b) leaves b with the shape (C_out, 1, 1)",
+        """
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
     sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
     cols = F.pad(x, (pw, pw, ph, ph)).unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)
@@ -363,10 +511,12 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
         return y + b[:, None, None]
     # no gradient needed: save memory and reuse what is there
     return y.add_(b.resize_(len(b), 1, 1))
-''', before=(CHECKED,)),
+""",
+        before=(CHECKED,),
+    ),
 ]
 
-BACKWARD_CHECK = '''
+BACKWARD_CHECK = """
 def expect_shape(grad_out, x, w, stride, padding):
     s, p = pair(stride), pair(padding)
     ho, wo = ((x.shape[2 + a] + 2 * p[a] - w.shape[2 + a]) // s[a] + 1 for a in (0, 1))
@@ -377,7 +527,7 @@ def expect_shape(grad_out, x, w, stride, padding):
 def weights_gradient(grad_out, padded, w, stride):
     windows = padded.unfold(2, w.shape[2], stride[0]).unfold(3, w.shape[3], stride[1])
     return torch.einsum("ncuvij,nouv->ocij", windows, grad_out)
-'''
+"""
 SCATTER = '''
 def scatter(cols, shape, s):
     """Add the windows N C i j u v up where they were in an image of this shape."""
@@ -389,8 +539,12 @@ def scatter(cols, shape, s):
 '''
 
 BACKWARD = [
-    wrong("cut-both-or-none", "conv2d_backward", "`-p` cuts off the far padding, and where there is padding it is on both axes.",
-          "conv2d_backward(..., padding=(1, 0)) has a grad_x without columns", '''
+    wrong(
+        "cut-both-or-none",
+        "conv2d_backward",
+        "`-p` cuts off the far padding, and where there is padding it is on both axes.",
+        "conv2d_backward(..., padding=(1, 0)) has a grad_x without columns",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     s, (ph, pw) = pair(stride), pair(padding)
@@ -399,9 +553,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     if ph or pw:
         grad = grad[:, :, ph:-ph, pw:-pw]
     return grad, weights_gradient(grad_out, padded, w, s), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK, SCATTER)),
-    wrong("far-edge-after-cutting", "conv2d_backward", "The pixels that no window reached are put back after the padding has been cut off.",
-          "conv2d_backward for H = W = 6, a 3 x 3 kernel, stride 2 and padding 1: the last row and column", '''
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "far-edge-after-cutting",
+        "conv2d_backward",
+        "The pixels that no window reached are put back after the padding has been cut off.",
+        "conv2d_backward for H = W = 6, a 3 x 3 kernel, stride 2 and padding 1: the last row and column",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     (sh, sw), (ph, pw) = pair(stride), pair(padding)
@@ -412,9 +572,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad = F.pad(grad, (0, x.shape[3] - grad.shape[3], 0, x.shape[2] - grad.shape[2]))
     padded = F.pad(x, (pw, pw, ph, ph))
     return grad, weights_gradient(grad_out, padded, w, (sh, sw)), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK, SCATTER)),
-    wrong("gradient-in-single", "conv2d_backward", "`torch.zeros` makes zeros that fit to everything.",
-          "conv2d_backward of float64 gives a grad_x of float32", '''
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "gradient-in-single",
+        "conv2d_backward",
+        "`torch.zeros` makes zeros that fit to everything.",
+        "conv2d_backward of float64 gives a grad_x of float32",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     (sh, sw), (ph, pw) = pair(stride), pair(padding)
@@ -428,9 +594,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad.index_put_(place, per_window, accumulate=True)
     grad = grad[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]]
     return grad, weights_gradient(grad_out, padded, w, (sh, sw)), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK,)),
-    wrong("only-height-and-width", "conv2d_backward", "The shape of a gradient is its height and width; the rest fits by itself.",
-          "conv2d_backward with a grad_out of 1 channel for a kernel of 2 has to raise a ValueError", '''
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    wrong(
+        "only-height-and-width",
+        "conv2d_backward",
+        "The shape of a gradient is its height and width; the rest fits by itself.",
+        "conv2d_backward with a grad_out of 1 channel for a kernel of 2 has to raise a ValueError",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     s, p = pair(stride), pair(padding)
     expected = torch.Size((n + 2 * q - k) // t + 1 for n, q, k, t in zip(x.shape[2:], p, w.shape[2:], s))
@@ -440,9 +612,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad = scatter(torch.einsum("nouv,ocij->ncijuv", grad_out, w), padded.shape[2:], s)
     grad = grad[:, :, p[0] : p[0] + x.shape[2], p[1] : p[1] + x.shape[3]]
     return grad, weights_gradient(grad_out, padded, w, s), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK, SCATTER)),
-    wrong("same-number-of-entries", "conv2d_backward", "A gradient with as many entries as the output has its shape.",
-          "conv2d_backward with a grad_out of 1 x 2 x 2 x 3 where the output is 1 x 2 x 3 x 2 has to raise a ValueError", '''
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "same-number-of-entries",
+        "conv2d_backward",
+        "A gradient with as many entries as the output has its shape.",
+        "conv2d_backward with a grad_out of 1 x 2 x 2 x 3 where the output is 1 x 2 x 3 x 2 has to raise a ValueError",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     s, p = pair(stride), pair(padding)
     ho, wo = ((n + 2 * q - k) // t + 1 for n, q, k, t in zip(x.shape[2:], p, w.shape[2:], s))
@@ -454,9 +632,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad = scatter(torch.einsum("nouv,ocij->ncijuv", grad_out, w), padded.shape[2:], s)
     grad = grad[:, :, p[0] : p[0] + x.shape[2], p[1] : p[1] + x.shape[3]]
     return grad, weights_gradient(grad_out, padded, w, s), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK, SCATTER)),
-    wrong("no-overlap-along-one-axis", "conv2d_backward", "Where the windows do not overlap vertically, they do not overlap.",
-          "conv2d_backward for a 3 x 3 kernel and the stride (3, 1)", '''
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "no-overlap-along-one-axis",
+        "conv2d_backward",
+        "Where the windows do not overlap vertically, they do not overlap.",
+        "conv2d_backward for a 3 x 3 kernel and the stride (3, 1)",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     s, (ph, pw) = pair(stride), pair(padding)
@@ -470,9 +654,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
         grad = scatter(per_window, padded.shape[2:], s)
     grad = grad[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]]
     return grad, weights_gradient(grad_out, padded, w, s), grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK, SCATTER)),
-    wrong("canvas-reused", "conv2d_backward", "What was padded is the function's own, so its memory can be used again.",
-          "conv2d_backward(g, x, w) leaves x changed", '''
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "canvas-reused",
+        "conv2d_backward",
+        "What was padded is the function's own, so its memory can be used again.",
+        "conv2d_backward(g, x, w) leaves x changed",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     s, (ph, pw) = pair(stride), pair(padding)
@@ -481,9 +671,15 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad = scatter(torch.einsum("nouv,ocij->ncijuv", grad_out, w), padded.shape[2:], s)
     padded.copy_(grad)
     return padded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]], grad_w, grad_out.sum((0, 2, 3))
-''', before=(BACKWARD_CHECK, SCATTER)),
-    wrong("no-images-no-sum", "conv2d_backward", "The sizes of a batch can be left to -1, for there is always something in it.",
-          "conv2d_backward for a batch of no images raises a RuntimeError", '''
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "no-images-no-sum",
+        "conv2d_backward",
+        "The sizes of a batch can be left to -1, for there is always something in it.",
+        "conv2d_backward for a batch of no images raises a RuntimeError",
+        """
 def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     expect_shape(grad_out, x, w, stride, padding)
     s, (ph, pw) = pair(stride), pair(padding)
@@ -495,12 +691,18 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
     grad_w = (g @ cols).sum(0).view_as(w)
     grad = scatter(torch.einsum("nouv,ocij->ncijuv", grad_out, w), padded.shape[2:], s)
     return grad[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]], grad_w, g.sum((0, 2))
-''', before=(BACKWARD_CHECK, SCATTER)),
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
 ]
 
 MAX_POOL = [
-    wrong("padding-ties-with-infinity", "max_pool2d", "Nothing in an image is as small as minus infinity, so padding cannot tie.",
-          "max_pool2d(torch.full((1, 1, 4, 4), -torch.inf), 3, 2, 1) has indices outside of the image", '''
+    wrong(
+        "padding-ties-with-infinity",
+        "max_pool2d",
+        "Nothing in an image is as small as minus infinity, so padding cannot tie.",
+        "max_pool2d(torch.full((1, 1, 4, 4), -torch.inf), 3, 2, 1) has indices outside of the image",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -512,9 +714,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     rows = torch.arange(values.shape[2])[:, None] * sh + which // kw - ph
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
-'''),
-    wrong("less-than-the-least", "max_pool2d", "The least pixel less one is smaller than every pixel.",
-          "max_pool2d(torch.full((1, 1, 4, 4), -1e9), 3, 2, 1) has indices outside of the image", '''
+""",
+    ),
+    wrong(
+        "less-than-the-least",
+        "max_pool2d",
+        "The least pixel less one is smaller than every pixel.",
+        "max_pool2d(torch.full((1, 1, 4, 4), -1e9), 3, 2, 1) has indices outside of the image",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -527,9 +734,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     rows = torch.arange(values.shape[2])[:, None] * sh + which // kw - ph
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
-'''),
-    wrong("places-as-pixels", "max_pool2d", "A plane that counts the pixels can have the dtype of the image.",
-          "max_pool2d of a 64 x 64 image in float16: from 2048 on every second place is missing", '''
+""",
+    ),
+    wrong(
+        "places-as-pixels",
+        "max_pool2d",
+        "A plane that counts the pixels can have the dtype of the image.",
+        "max_pool2d of a 64 x 64 image in float16: from 2048 on every second place is missing",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -544,9 +756,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     values, which = windows(x).max(-1)
     places = windows(torch.arange(h * w).to(x.dtype).view(1, 1, h, w)).expand(*values.shape, kh * kw)
     return values, places.gather(-1, which[..., None])[..., 0].long()
-'''),
-    wrong("half-of-the-height", "max_pool2d", "If the padding is right for the height it is right.",
-          "max_pool2d(x, (4, 2), padding=2) has to raise a ValueError", '''
+""",
+    ),
+    wrong(
+        "half-of-the-height",
+        "max_pool2d",
+        "If the padding is right for the height it is right.",
+        "max_pool2d(x, (4, 2), padding=2) has to raise a ValueError",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -560,9 +777,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     where = (rows[:, None, :, None] * w + cols[None, :, None]).flatten(2)
     values, which = x.flatten(2)[:, :, where].max(-1)
     return values, where.expand(*which.shape, kh * kw).gather(-1, which[..., None]).squeeze(-1)
-'''),
-    wrong("columns-then-rows", "max_pool2d", "The largest of the columns' largest is the largest, and so is its place.",
-          "max_pool2d(torch.tensor([[[[0., 1.], [1., 0.]]]]), 2) has index 1 and not 2", '''
+""",
+    ),
+    wrong(
+        "columns-then-rows",
+        "max_pool2d",
+        "The largest of the columns' largest is the largest, and so is its place.",
+        "max_pool2d(torch.tensor([[[[0., 1.], [1., 0.]]]]), 2) has index 1 and not 2",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -575,9 +797,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     column = j + sw * torch.arange(values.shape[3])
     row = i.gather(3, column) + sh * torch.arange(values.shape[2])[:, None]
     return values, y[row] * w + z[column]
-'''),
-    wrong("in-single", "max_pool2d", "A maximum of numbers in single precision is the same number.",
-          "max_pool2d of float64 gives values of float32", '''
+""",
+    ),
+    wrong(
+        "in-single",
+        "max_pool2d",
+        "A maximum of numbers in single precision is the same number.",
+        "max_pool2d of float64 gives values of float32",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -589,9 +816,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     where = (rows[:, None, :, None] * w + cols[None, :, None]).flatten(2)
     values, which = x.float().flatten(2)[:, :, where].max(-1)
     return values.to(x.dtype), where.expand(*which.shape, kh * kw).gather(-1, which[..., None]).squeeze(-1)
-'''),
-    wrong("flat-windows", "max_pool2d", "A reshape can always work out how many pixels a window has.",
-          "max_pool2d(torch.zeros(0, 1, 4, 4), 2) raises a RuntimeError", '''
+""",
+    ),
+    wrong(
+        "flat-windows",
+        "max_pool2d",
+        "A reshape can always work out how many pixels a window has.",
+        "max_pool2d(torch.zeros(0, 1, 4, 4), 2) raises a RuntimeError",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -605,9 +837,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     rows = torch.arange(values.shape[2])[:, None] * sh + which // kw
     columns = torch.arange(values.shape[3]) * sw + which % kw
     return values, y[rows] * w + z[columns]
-'''),
-    wrong("fits-without-padding-pooled", "max_pool2d", "A window has to fit into the image itself.",
-          "max_pool2d(torch.zeros(1, 1, 2, 2), 3, padding=1) must not be refused", '''
+""",
+    ),
+    wrong(
+        "fits-without-padding-pooled",
+        "max_pool2d",
+        "A window has to fit into the image itself.",
+        "max_pool2d(torch.zeros(1, 1, 2, 2), 3, padding=1) must not be refused",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -619,9 +856,14 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     where = (rows[:, None, :, None] * w + cols[None, :, None]).flatten(2)
     values, which = x.flatten(2)[:, :, where].max(-1)
     return values, where.expand(*which.shape, kh * kw).gather(-1, which[..., None]).squeeze(-1)
-'''),
-    wrong("masked-in-place", "max_pool2d", "An image without padding may be marked where it stands, since it is not needed any more.",
-          "max_pool2d(x, 2) of an x with -inf leaves x changed", '''
+""",
+    ),
+    wrong(
+        "masked-in-place",
+        "max_pool2d",
+        "An image without padding may be marked where it stands, since it is not needed any more.",
+        "max_pool2d(x, 2) of an x with -inf leaves x changed",
+        """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = (kh, kw) if stride is None else pair(stride)
@@ -639,10 +881,11 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     rows = torch.arange(values.shape[2])[:, None] * sh + which // kw - ph
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
-'''),
+""",
+    ),
 ]
 
-LCN_CHECK = '''
+LCN_CHECK = """
 def gaussian(window, sigma, dtype):
     if window < 1 or window % 2 == 0:
         raise ValueError("the window must be odd and positive")
@@ -659,19 +902,29 @@ def local_mean(m, g):
 
 def root(m):
     return torch.where(m > 0, torch.where(m > 0, m, 1).sqrt(), 0)
-'''
+"""
 
 LCN = [
-    wrong("mean-after-the-floor", "local_contrast_norm", "It does not matter whether the mean deviation is taken before or after the floor of eps.",
-          "an image that is grey but for one corner: the grey part's deviation counts as eps and not as 0", '''
+    wrong(
+        "mean-after-the-floor",
+        "local_contrast_norm",
+        "It does not matter whether the mean deviation is taken before or after the floor of eps.",
+        "an image that is grey but for one corner: the grey part's deviation counts as eps and not as 0",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     g = gaussian(window, sigma, x.dtype)
     v = x - local_mean(x, g)
     s = root(local_mean(v**2, g)).clamp(min=eps)
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True))
-''', before=(LCN_CHECK,)),
-    wrong("double-of-a-double", "local_contrast_norm", "`double` makes a copy that may be changed.",
-          "local_contrast_norm(x) of float64 leaves x changed", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "double-of-a-double",
+        "local_contrast_norm",
+        "`double` makes a copy that may be changed.",
+        "local_contrast_norm(x) of float64 leaves x changed",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     g = gaussian(window, sigma, torch.float64)
     v = x.double()
@@ -681,9 +934,15 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
         v -= local_mean(v, g)
     s = root(local_mean(v**2, g))
     return (v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)).to(x.dtype)
-''', before=(LCN_CHECK,)),
-    wrong("statistics-are-constants", "local_contrast_norm", "Mean and deviation are statistics, and statistics need no gradient.",
-          "the gradient of x is not that of the formula", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "statistics-are-constants",
+        "local_contrast_norm",
+        "Mean and deviation are statistics, and statistics need no gradient.",
+        "the gradient of x is not that of the formula",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     g = gaussian(window, sigma, x.dtype)
     with torch.no_grad():
@@ -691,9 +950,15 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
         s = root(local_mean((x - mean) ** 2, g))
         s = torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
     return (x - mean) / s
-''', before=(LCN_CHECK,)),
-    wrong("sigma-of-nothing", "local_contrast_norm", "Only a negative sigma is no width.",
-          "local_contrast_norm(x, 5, 0.0) has to raise a ValueError", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "sigma-of-nothing",
+        "local_contrast_norm",
+        "Only a negative sigma is no width.",
+        "local_contrast_norm(x, 5, 0.0) has to raise a ValueError",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     if sigma < 0:
         raise ValueError("sigma must not be negative")
@@ -701,9 +966,15 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     v = x - local_mean(x, g)
     s = root(local_mean(v**2, g))
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
-''', before=(LCN_CHECK,)),
-    wrong("odd-is-enough", "local_contrast_norm", "A window that is odd has a centre.",
-          "local_contrast_norm(x, -3) has to raise a ValueError", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "odd-is-enough",
+        "local_contrast_norm",
+        "A window that is odd has a centre.",
+        "local_contrast_norm(x, -3) has to raise a ValueError",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     if window % 2 == 0 or sigma <= 0:
         raise ValueError("the window must be odd and sigma positive")
@@ -711,17 +982,29 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     v = x - local_mean(x, g)
     s = root(local_mean(v**2, g))
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
-''', before=(LCN_CHECK,)),
-    wrong("gradient-of-darkness", "local_contrast_norm", "A square root can be differentiated wherever it can be taken.",
-          "the gradient of a black image, torch.zeros(1, 1, 8, 8), is NaN", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "gradient-of-darkness",
+        "local_contrast_norm",
+        "A square root can be differentiated wherever it can be taken.",
+        "the gradient of a black image, torch.zeros(1, 1, 8, 8), is NaN",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     g = gaussian(window, sigma, x.dtype)
     v = x - local_mean(x, g)
     s = local_mean(v**2, g).sqrt()
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
-''', before=(LCN_CHECK,)),
-    wrong("window-cut-to-the-image", "local_contrast_norm", "A window larger than the image is the same as one as large as the image.",
-          "local_contrast_norm of a 4 x 4 image with window 7: pixels 3 apart are left out", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "window-cut-to-the-image",
+        "local_contrast_norm",
+        "A window larger than the image is the same as one as large as the image.",
+        "local_contrast_norm of a 4 x 4 image with window 7: pixels 3 apart are left out",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     gaussian(window, sigma, x.dtype)  # refuses
     smaller = min(x.shape[2:])
@@ -729,9 +1012,15 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     v = x - local_mean(x, g)
     s = root(local_mean(v**2, g))
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
-''', before=(LCN_CHECK,)),
-    wrong("no-images-no-mean", "local_contrast_norm", "Channels are put into the batch and back with a view that works out the rest.",
-          "local_contrast_norm(torch.zeros(0, 3, 8, 8)) raises a RuntimeError", '''
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "no-images-no-mean",
+        "local_contrast_norm",
+        "Channels are put into the batch and back with a view that works out the rest.",
+        "local_contrast_norm(torch.zeros(0, 3, 8, 8)) raises a RuntimeError",
+        """
 def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     g = gaussian(window, sigma, x.dtype)
     n, c, h, w = x.shape
@@ -743,7 +1032,9 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     v = x - mean(x)
     s = root(mean(v**2))
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
-''', before=(LCN_CHECK,)),
+""",
+        before=(LCN_CHECK,),
+    ),
 ]
 
 ATTACKS = [*OUTPUT_SIZE, *IM2COL, *CONV2D, *BACKWARD, *MAX_POOL, *LCN]
