@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from autograder.authoring import leftovers, redteam
-from autograder.authoring.attacks import MARK, ROWS, UNUSUAL, Attack, attacks
+from autograder.authoring.attacks import CARELESS, MARK, ROWS, UNUSUAL, Attack, attacks
 from autograder.grading.local import LocalExecutor
 from tests import naive
 from tests.conftest import ROOT
@@ -56,7 +56,7 @@ def test_nothing_is_left_behind(outcomes):
 
 
 def test_every_row_of_the_threats_has_attacks():
-    assert list(ROWS) == [*range(1, 26), UNUSUAL]
+    assert list(ROWS) == [*range(1, 26), UNUSUAL, CARELESS]
     for row in ROWS:
         assert sum(attack.row == row for attack in ATTACKS) >= 3, row
     assert len(ATTACKS) >= 80
@@ -70,8 +70,8 @@ def test_every_attack_has_a_sentence_of_its_own():
 
 def test_attacks_are_not_written_for_one_assignment_alone():
     general = [attack for attack in ATTACKS if not attack.only]
-    # Forbidden operators are those of one assignment: no other need forbid a convolution.
-    assert {attack.row for attack in general} == set(ROWS) - {14}
+    # Forbidden operators are those of one assignment: no other need forbid a convolution. So are careless mistakes.
+    assert {attack.row for attack in general} == set(ROWS) - {14, CARELESS}
 
 
 # --- that it can fail ---------------------------------------------------------------------------------------------

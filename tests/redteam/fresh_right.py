@@ -1222,4 +1222,425 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     ),
 ]
 
-ATTACKS = [*OUTPUT_SIZE, *IM2COL, *CONV2D, *BACKWARD, *MAX_POOL, *LCN]
+# A layer that is right and of no interest, among cells that are.
+LAYER = """
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
+    rows = torch.arange(ho)[:, None] * sh + torch.arange(w.shape[2]) * dh
+    cols = torch.arange(wo)[:, None] * sw + torch.arange(w.shape[3]) * dw
+    y = torch.einsum("ncuivj,ocij->nouv", F.pad(x, (pw, pw, ph, ph))[:, :, rows][..., cols], w)
+    return y if b is None else y + b[:, None, None]
+"""
+
+
+def around(id: str, title: str, *after: str, before: tuple[str, ...] = ()) -> Attack:
+    return right(id, "conv2d", title, LAYER, before=(*before, CHECKED), after=tuple(cell.strip("\n") for cell in after))
+
+
+EVERYDAY = [
+    around(
+        "profiled",
+        "The layer is profiled, timed and its memory traced, in functions in cells of their own.",
+        """
+import cProfile
+import gc
+import io
+import pstats
+import time
+import timeit
+import tracemalloc
+
+
+def profile_it():
+    profiler = cProfile.Profile()
+    profiler.enable()
+    conv2d(torch.randn(1, 2, 16, 16), torch.randn(2, 2, 3, 3))
+    profiler.disable()
+    out = io.StringIO()
+    pstats.Stats(profiler, stream=out).sort_stats("cumtime").print_stats(5)
+    gc.collect()
+    return out.getvalue()
+
+
+print(profile_it()[:200])
+print(timeit.timeit(lambda: conv2d(torch.randn(1, 2, 16, 16), torch.randn(2, 2, 3, 3)), number=5))
+tracemalloc.start(); conv2d(torch.randn(1, 2, 16, 16), torch.randn(2, 2, 3, 3)); print(tracemalloc.get_traced_memory()); tracemalloc.stop()
+""",
+        """
+%timeit -n 2 -r 2 conv2d(torch.randn(1, 2, 16, 16), torch.randn(2, 2, 3, 3))
+""",
+    ),
+    around(
+        "looked-up",
+        "Help, documentation and sources are read in cells.",
+        """
+import inspect
+import sys
+import platform
+
+help(F.pad)
+print(F.conv2d.__doc__[:60] if F.conv2d.__doc__ else "")
+print(sys.version, platform.machine(), torch.__version__, torch.get_num_threads())
+print(inspect.signature(conv2d), inspect.getdoc(torch.einsum)[:40])
+print(sorted(dir(torch.Tensor))[:3], vars(type(conv2d)).keys())
+""",
+        "F.unfold?",
+        "!nvidia-smi",
+        """
+from IPython.display import Markdown, display
+
+display(Markdown("**done**"))
+""",
+    ),
+    around(
+        "global-settings",
+        "Settings are made for the whole notebook: seeds, printing, warnings as errors, anomaly detection.",
+        before=(
+            """
+import random
+import warnings
+
+import numpy as np
+
+random.seed(0); np.random.seed(0); torch.manual_seed(0)
+torch.set_printoptions(precision=2, sci_mode=False)
+np.set_printoptions(suppress=True)
+np.seterr(all="raise")
+torch.autograd.set_detect_anomaly(True)
+torch.use_deterministic_algorithms(True)
+warnings.simplefilter("error")
+""".strip(),
+        ),
+    ),
+    around(
+        "doubles-by-default",
+        "Everything is to be double precision, by a setting for the whole notebook.",
+        before=("torch.set_default_dtype(torch.float64)",),
+    ),
+    around(
+        "star-imports",
+        "Everything is imported from everywhere, and built-in names are hidden.",
+        before=(
+            """
+from math import *
+from numpy import *
+from torch.nn.functional import *
+import torch.nn.functional as F
+
+list = [1, 2, 3]
+sum = 0
+input = "image.png"
+""".strip(),
+        ),
+    ),
+    around(
+        "pair-of-its-own",
+        "The notebook defines `pair` and a `check` anew, and a method for all tensors.",
+        before=(
+            """
+def pair(v):
+    return [v] * 2 if isinstance(v, int) else list(v)
+
+
+def check(condition, message="no"):
+    if not condition:
+        print(message)
+
+
+torch.Tensor.padded = lambda self, *p: F.pad(self, p)
+""".strip(),
+        ),
+    ),
+    around(
+        "compared-with-scipy",
+        "A function in a cell of its own compares with SciPy.",
+        """
+from scipy import signal
+
+
+def compare_with_scipy():
+    a, k = torch.rand(9, 8), torch.rand(3, 2)
+    theirs = signal.correlate2d(a.numpy(), k.numpy(), mode="valid")
+    return abs(conv2d(a[None, None], k[None, None])[0, 0].numpy() - theirs).max() < 1e-4
+
+
+print(compare_with_scipy())
+""",
+    ),
+    around(
+        "gradients-checked",
+        "torch.autograd.gradcheck in a function, and a small network trained with the layer.",
+        """
+def gradients_are_right():
+    x = torch.randn(1, 2, 5, 5, dtype=torch.double, requires_grad=True)
+    w = torch.randn(2, 2, 3, 3, dtype=torch.double, requires_grad=True)
+    return torch.autograd.gradcheck(conv2d, (x, w))
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.randn(4, 1, 3, 3) / 3)
+
+    def forward(self, x):
+        return conv2d(x, self.w, padding=1).relu().mean((2, 3))
+
+
+print(gradients_are_right())
+net, optimizer = Net(), None
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(5):
+    loss = ((net(torch.rand(2, 1, 8, 8)) - 1) ** 2).mean()
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+print(loss.item())
+""",
+    ),
+    right(
+        "cached-tables",
+        "conv2d",
+        "The index tables are kept by functools.lru_cache.",
+        """
+from functools import lru_cache
+
+
+@lru_cache(maxsize=None)
+def table(out, k, s, d):
+    return torch.arange(out)[:, None] * s + torch.arange(k) * d
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
+    seen = F.pad(x, (pw, pw, ph, ph))[:, :, table(ho, w.shape[2], sh, dh)][..., table(wo, w.shape[3], sw, dw)]
+    y = torch.einsum("ncuivj,ocij->nouv", seen, w)
+    return y if b is None else y + b[:, None, None]
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "simple-namespace",
+        "conv2d",
+        "Parameters travel in a types.SimpleNamespace, and sys.maxsize stands for no end.",
+        """
+import sys
+from types import SimpleNamespace
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    names = ("sh", "sw", "ph", "pw", "dh", "dw", "ho", "wo")
+    p = SimpleNamespace(**dict(zip(names, checked(x, w, stride, padding, dilation))), end=sys.maxsize)
+    x = F.pad(x, (p.pw, p.pw, p.ph, p.ph))
+    cols = x.unfold(2, p.dh * (w.shape[2] - 1) + 1, p.sh).unfold(3, p.dw * (w.shape[3] - 1) + 1, p.sw)
+    y = torch.einsum("nchwij,ocij->nohw", cols[..., 0 : p.end : p.dh, 0 : p.end : p.dw], w)
+    return y if b is None else y + b[:, None, None]
+""",
+        before=(CHECKED,),
+    ),
+    right(
+        "bound-signature",
+        "output_size",
+        "inspect.signature binds the arguments, for a decorator that fills in the defaults.",
+        """
+import inspect
+from functools import wraps
+
+
+def validated(f):
+    signature = inspect.signature(f)
+
+    @wraps(f)
+    def wrapper(*args, **kwargs):
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        low = {"k": 1, "s": 1, "p": 0, "d": 1}
+        for name in low:
+            if bound.arguments[name] < low[name]:
+                raise ValueError(f"{name} must be at least {low[name]}")
+        return f(*bound.args, **bound.kwargs)
+
+    return wrapper
+
+
+@validated
+def output_size(n: int, k: int, s: int = 1, p: int = 0, d: int = 1) -> int:
+    if (size := (n + 2 * p - d * (k - 1) - 1) // s + 1) > 0:
+        return size
+    raise ValueError("there is not one window that fits")
+""",
+    ),
+    right(
+        "pydantic-model",
+        "output_size",
+        "A pydantic model says what is allowed; its errors are ValueErrors.",
+        """
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Window(BaseModel):
+    k: Positive
+    s: Positive = 1
+    p: Annotated[int, Field(ge=0)] = 0
+    d: Positive = 1
+
+    def places(self, n):
+        room = n + 2 * self.p - self.d * (self.k - 1) - 1
+        if room < 0:
+            raise ValueError("the window does not fit")
+        return room // self.s + 1
+
+
+def output_size(n, k, s=1, p=0, d=1):
+    return Window(k=k, s=s, p=p, d=d).places(n)
+""",
+    ),
+    right(
+        "short-way-for-two-by-two",
+        "max_pool2d",
+        "The usual windows of 2 × 2 pixels have a shorter way.",
+        """
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
+    sh, sw = (kh, kw) if stride is None else pair(stride)
+    h, w = x.shape[2:]
+    if 2 * ph > kh or 2 * pw > kw or h + 2 * ph < kh or w + 2 * pw < kw:
+        raise ValueError("the window does not fit, or there is too much padding")
+    if (kh, kw, sh, sw, ph, pw) == (2, 2, 2, 2, 0, 0):
+        a, b = x[:, :, : h // 2 * 2 : 2], x[:, :, 1::2]
+        four = torch.stack([a[..., : w // 2 * 2 : 2], a[..., 1::2], b[..., : w // 2 * 2 : 2], b[..., 1::2]], -1)
+        values, i = four.max(-1)
+        corner = torch.arange(h // 2)[:, None] * 2 * w + torch.arange(w // 2) * 2
+        return values, corner + i // 2 * w + i % 2
+    y, z = torch.arange(-ph, h + ph).clamp(0, h - 1), torch.arange(-pw, w + pw).clamp(0, w - 1)
+    values, i = x[:, :, y][..., z].unfold(2, kh, sh).unfold(3, kw, sw).flatten(4).max(-1)
+    rows = torch.arange(values.shape[2])[:, None] * sh + i // kw
+    columns = torch.arange(values.shape[3]) * sw + i % kw
+    return values, y[rows] * w + z[columns]
+""",
+    ),
+    right(
+        "named-result",
+        "max_pool2d",
+        "Values and indices come back as a NamedTuple.",
+        """
+import typing
+
+
+class Pooled(typing.NamedTuple):
+    values: torch.Tensor
+    indices: torch.Tensor
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
+    sh, sw = (kh, kw) if stride is None else pair(stride)
+    h, w = x.shape[2:]
+    if 2 * ph > kh or 2 * pw > kw or h + 2 * ph < kh or w + 2 * pw < kw:
+        raise ValueError("the window does not fit, or there is too much padding")
+    y, z = torch.arange(-ph, h + ph).clamp(0, h - 1), torch.arange(-pw, w + pw).clamp(0, w - 1)
+    values, i = x[:, :, y][..., z].unfold(2, kh, sh).unfold(3, kw, sw).flatten(4).max(-1)
+    rows = torch.arange(values.shape[2])[:, None] * sh + i // kw
+    columns = torch.arange(values.shape[3]) * sw + i % kw
+    return Pooled(values=values, indices=y[rows] * w + z[columns])
+""",
+    ),
+    right(
+        "greek-letters",
+        "local_contrast_norm",
+        "Names in Greek letters and with accents, as in the formulas.",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    check_window(window, sigma)
+    σ, ε, ρ = sigma, eps, window // 2
+    ξ = torch.arange(-ρ, ρ + 1, dtype=x.dtype)
+    γ = torch.exp(-(ξ**2) / (2 * σ**2))
+
+    def lissé(m):
+        return F.conv2d(F.conv2d(m, γ.view(1, 1, -1, 1), padding=(ρ, 0)), γ.view(1, 1, 1, -1), padding=(0, ρ))
+
+    poids = lissé(x.new_ones(1, 1, *x.shape[2:]))
+    μ = lissé(x.mean(1, keepdim=True)) / poids
+    ν = x - μ
+    Σ = root(lissé((ν**2).mean(1, keepdim=True)) / poids)
+    return ν / torch.maximum(Σ, Σ.mean((1, 2, 3), keepdim=True)).clamp(min=ε)
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "two-passes-where-it-pays",
+        "local_contrast_norm",
+        "A large window is blurred in two passes, a small one in one; there is no loop in either way.",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    check_window(window, sigma)
+    r = window // 2
+    i = torch.arange(-r, r + 1, dtype=x.dtype)
+    g = torch.exp(-(i**2) / (2 * sigma**2))
+
+    def blur(m):
+        if window <= 5:
+            return F.conv2d(m, torch.outer(g, g)[None, None], padding=r)
+        return F.conv2d(F.conv2d(m, g.view(1, 1, -1, 1), padding=(r, 0)), g.view(1, 1, 1, -1), padding=(0, r))
+
+    ones = blur(x.new_ones(1, 1, *x.shape[2:]))
+    v = x - blur(x.mean(1, keepdim=True)) / ones
+    s = root(blur((v**2).mean(1, keepdim=True)) / ones)
+    return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "a-module-is-the-answer",
+        "local_contrast_norm",
+        "The function is an nn.Module that is called.",
+        """
+class LocalContrastNorm(torch.nn.Module):
+    def forward(self, x, window=7, sigma=2.0, eps=1e-3):
+        check_window(window, sigma)
+        i = torch.arange(window, dtype=x.dtype) - window // 2
+        g = torch.exp(-(i[:, None] ** 2 + i**2) / (2 * sigma**2))[None, None]
+        ones = F.conv2d(x.new_ones(1, 1, *x.shape[2:]), g, padding="same")
+        mean = lambda m: F.conv2d(m.mean(1, keepdim=True), g, padding="same") / ones
+        v = x - mean(x)
+        s = root(mean(v**2))
+        return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
+
+
+local_contrast_norm = LocalContrastNorm().eval()
+""",
+        before=(LCN_CHECK,),
+    ),
+    right(
+        "inference-mode",
+        "conv2d_backward",
+        "The gradients are found in torch.inference_mode.",
+        """
+@torch.inference_mode()
+def conv2d_backward(grad_out, x, w, stride=1, padding=0):
+    expect_shape(grad_out, x, w, stride, padding)
+    (sh, sw), (ph, pw) = pair(stride), pair(padding)
+    kh, kw = w.shape[2:]
+    n, o, ho, wo = grad_out.shape
+    canvas = grad_out.new_zeros(n, o, x.shape[2] + 2 * ph + kh - 1, x.shape[3] + 2 * pw + kw - 1)
+    canvas[:, :, kh - 1 : kh + (ho - 1) * sh : sh, kw - 1 : kw + (wo - 1) * sw : sw] = grad_out
+    grad_x = torch.einsum("noyzij,ocij->ncyz", canvas.unfold(2, kh, 1).unfold(3, kw, 1), w.flip(2, 3))
+    seen = F.pad(x, (pw, pw, ph, ph)).unfold(2, kh, sh).unfold(3, kw, sw)
+    return [grad_x[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]], torch.einsum("ncuvij,nouv->ocij", seen, grad_out), grad_out.sum((0, 2, 3))]
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    right(
+        "windows-line-ends",
+        "im2col",
+        "Windows' ends of lines, tabs, a form feed and a blank that does not break.",
+        "import torch\r\n\r\n\x0cdef im2col(x, kernel_size, stride=1, dilation=1):\r\n"
+        "\t# fenêtres\u00a0: une vue, et pas de copie\r\n"
+        "\t(kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)\r\n"
+        "\tif dh * (kh - 1) >= x.shape[2] or dw * (kw - 1) >= x.shape[3]:\r\n\t\traise ValueError('ne va pas dedans')\r\n"
+        "\treturn x.unfold(2, dh * (kh - 1) + 1, sh).unfold(3, dw * (kw - 1) + 1, sw)[..., ::dh, ::dw].permute(0, 1, 4, 5, 2, 3)\r\n",
+    ),
+]
+
+ATTACKS = [*OUTPUT_SIZE, *IM2COL, *CONV2D, *BACKWARD, *MAX_POOL, *LCN, *EVERYDAY]

@@ -1,6 +1,6 @@
 """Wrong by a mistake that a careful student makes and does not notice, written from the statement of a1-convolution.
 
-Every title names the misconception, and ``shows`` an input on which the statement asks for something else.
+Every title names the misconception and an input on which the statement asks for something else.
 """
 
 # ruff: noqa: E501 - students' lines are as long as students' lines
@@ -10,15 +10,18 @@ from __future__ import annotations
 from autograder.authoring.attacks import CARELESS, Attack
 
 A1 = "a1-convolution"
-SHOWS: dict[str, str] = {}  # of each row, by its id, a call that shows the mistake, and what is due instead
+# What the statement leaves open; by its letter these are wrong.
+UNSAID_INFINITE = "the statement does not say whether an image may hold minus infinity"
+UNSAID_KINK = "the statement does not say where the function has to have a gradient"
 
 
 def wrong(id: str, on: str, title: str, shows: str, cell: str, **more: object) -> Attack:
     """A solution of one exercise of a1 that is wrong on the input that ``shows`` names."""
-    SHOWS[f"careless-{id}"] = shows
-    more.setdefault("wanted", ("wrong", "error"))
+    title = f"{title} But: {shows}."
     # It may keep the points of the properties that it has; it must not have them all.
-    return Attack(f"careless-{id}", CARELESS, title, cell.strip("\n"), keeps=0.99, on=on, only=A1, **more)
+    return Attack(
+        f"careless-{id}", CARELESS, title, cell.strip("\n"), ("wrong", "error"), keeps=0.99, on=on, only=A1, **more
+    )
 
 
 OUTPUT_SIZE = [
@@ -148,6 +151,38 @@ def output_size(n, k, s=1, p=0, d=1):
     return (n + 2 * p - d * (k - 1) - 1) // s + 1
 """,
     ),
+    wrong(
+        "kernel-of-nothing",
+        "output_size",
+        "What cannot be divided by or is negative is refused; a kernel is whatever one gives.",
+        "output_size(5, 0) has to be refused",
+        """
+def output_size(n, k, s=1, p=0, d=1):
+    if s < 1 or d < 1 or p < 0 or k < 0:
+        raise ValueError("s and d must be at least 1 and p not negative")
+    room = n + 2 * p - d * (k - 1) - 1
+    if room < 0:
+        raise ValueError("not even one window fits")
+    return room // s + 1
+""",
+    ),
+    wrong(
+        "stride-of-minus-one",
+        "output_size",
+        "Only a stride of zero cannot be divided by.",
+        "output_size(3, 3, -1) has to be refused",
+        """
+def output_size(n, k, s=1, p=0, d=1):
+    if k < 1 or d < 1 or p < 0 or s == 0:
+        raise ValueError("k and d must be at least 1, p not negative and s not zero")
+    room = n + 2 * p - d * (k - 1) - 1
+    if room < 0:
+        raise ValueError("not even one window fits")
+    if (out := room // s + 1) < 1:
+        raise ValueError("not even one window fits")
+    return out
+""",
+    ),
 ]
 
 IM2COL = [
@@ -251,26 +286,20 @@ def im2col(x, kernel_size, stride=1, dilation=1):
 """,
     ),
     wrong(
-        "half-a-window-over",
+        "tiles-beyond-the-edge",
         "im2col",
-        "The last window may begin wherever its first pixel is inside.",
-        "im2col(torch.zeros(1, 1, 8, 8), 2, 3) has 3 and not 2 rows of windows where the stride is larger than the kernel",
+        "Where windows do not overlap there is one for every stride that begins in the image.",
+        "im2col(torch.zeros(1, 1, 7, 7), 2, 3) has 2 and not 3 rows of windows",
         """
 def im2col(x, kernel_size, stride=1, dilation=1):
     (kh, kw), (sh, sw), (dh, dw) = pair(kernel_size), pair(stride), pair(dilation)
     n, c, h, w = x.shape
-    if dh * (kh - 1) >= h or dw * (kw - 1) >= w:
+    rh, rw = dh * (kh - 1) + 1, dw * (kw - 1) + 1
+    if rh > h or rw > w:
         raise ValueError("the window does not fit")
-
-    def windows(size, reach, s):
-        return -(-(size - reach + 1) // s) if s <= reach else -(-size // s)
-
-    ho, wo = windows(h, dh * (kh - 1) + 1, sh), windows(w, dw * (kw - 1) + 1, sw)
+    ho = -(-h // sh) if sh > rh else (h - rh) // sh + 1
+    wo = -(-w // sw) if sw > rw else (w - rw) // sw + 1
     a, b, y, z = x.stride()
-    room = x.untyped_storage().nbytes() // x.element_size() - x.storage_offset()
-    last = (n - 1) * a + (c - 1) * b + y * ((ho - 1) * sh + dh * (kh - 1)) + z * ((wo - 1) * sw + dw * (kw - 1))
-    if last >= room:
-        ho, wo = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1
     return x.as_strided((n, c, kh, kw, ho, wo), (a, b, dh * y, dw * z, sh * y, sw * z))
 """,
     ),
@@ -514,6 +543,98 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
 """,
         before=(CHECKED,),
     ),
+    wrong(
+        "own-backward-without-dilation",
+        "conv2d",
+        "The way back through a dilated kernel is that through a kernel.",
+        "the gradient of x for dilation=2",
+        '''
+class Layer(torch.autograd.Function):
+    """y = x * w, with the gradients of the lecture"""
+
+    @staticmethod
+    def forward(ctx, x, w, s, p, d):
+        xp = F.pad(x, (p[1], p[1], p[0], p[0]))
+        cols = xp.unfold(2, d[0] * (w.shape[2] - 1) + 1, s[0]).unfold(3, d[1] * (w.shape[3] - 1) + 1, s[1])[..., :: d[0], :: d[1]]
+        ctx.save_for_backward(cols, w)
+        ctx.rest = xp.shape, x.shape, s, p, d
+        return torch.einsum("nchwij,ocij->nohw", cols, w)
+
+    @staticmethod
+    def backward(ctx, g):
+        (cols, w), (padded, shape, s, p, d) = ctx.saved_tensors, ctx.rest
+        canvas = g.new_zeros(padded)
+        rows = torch.arange(g.shape[2])[:, None] * s[0] + torch.arange(w.shape[2])
+        columns = torch.arange(g.shape[3])[:, None] * s[1] + torch.arange(w.shape[3])
+        n, c = torch.arange(shape[0]).view(-1, 1, 1, 1, 1, 1), torch.arange(shape[1]).view(-1, 1, 1, 1, 1)
+        canvas.index_put_((n, c, rows[:, :, None, None], columns), torch.einsum("nouv,ocij->ncuivj", g, w), accumulate=True)
+        grad_x = canvas[:, :, p[0] : p[0] + shape[2], p[1] : p[1] + shape[3]]
+        return grad_x, torch.einsum("nchwij,nohw->ocij", cols, g), None, None, None
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    checked(x, w, stride, padding, dilation)
+    y = Layer.apply(x, w, pair(stride), pair(padding), pair(dilation))
+    return y if b is None else y + b[:, None, None]
+''',
+        before=(CHECKED,),
+    ),
+    wrong(
+        "own-backward-cuts-the-padding-off-twice",
+        "conv2d",
+        "The gradient of an image with padding is cut by the padding's height on all sides.",
+        "the gradient of x for padding=(0, 1)",
+        """
+class Layer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w, s, p, d):
+        xp = F.pad(x, (p[1], p[1], p[0], p[0]))
+        cols = xp.unfold(2, d[0] * (w.shape[2] - 1) + 1, s[0]).unfold(3, d[1] * (w.shape[3] - 1) + 1, s[1])[..., :: d[0], :: d[1]]
+        ctx.save_for_backward(cols, w)
+        ctx.rest = xp.shape, x.shape, s, p, d
+        return torch.einsum("nchwij,ocij->nohw", cols, w)
+
+    @staticmethod
+    def backward(ctx, g):
+        (cols, w), (padded, shape, s, p, d) = ctx.saved_tensors, ctx.rest
+        canvas = g.new_zeros(padded)
+        rows = torch.arange(g.shape[2])[:, None] * s[0] + torch.arange(w.shape[2]) * d[0]
+        columns = torch.arange(g.shape[3])[:, None] * s[1] + torch.arange(w.shape[3]) * d[1]
+        n, c = torch.arange(shape[0]).view(-1, 1, 1, 1, 1, 1), torch.arange(shape[1]).view(-1, 1, 1, 1, 1)
+        canvas.index_put_((n, c, rows[:, :, None, None], columns), torch.einsum("nouv,ocij->ncuivj", g, w), accumulate=True)
+        grad_x = canvas[:, :, p[0] : p[0] + shape[2], p[0] : p[0] + shape[3]]
+        return grad_x, torch.einsum("nchwij,nohw->ocij", cols, g), None, None, None
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    checked(x, w, stride, padding, dilation)
+    y = Layer.apply(x, w, pair(stride), pair(padding), pair(dilation))
+    return y if b is None else y + b[:, None, None]
+""",
+        before=(CHECKED,),
+    ),
+    wrong(
+        "kernel-detached-where-it-is-one-pixel",
+        "conv2d",
+        "A kernel of one pixel is only a matrix of numbers.",
+        "the gradient of w for a kernel of 1 x 1 is missing",
+        """
+import numpy as np
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):
+    sh, sw, ph, pw, dh, dw, ho, wo = checked(x, w, stride, padding, dilation)
+    xp = F.pad(x, (pw, pw, ph, ph))
+    if w.shape[2:] == (1, 1):
+        # fast path: mix the channels
+        y = torch.tensordot(torch.from_numpy(w.detach().numpy()[:, :, 0, 0]), xp[:, :, ::sh, ::sw], ([1], [1])).transpose(0, 1)
+    else:
+        cols = xp.unfold(2, dh * (w.shape[2] - 1) + 1, sh).unfold(3, dw * (w.shape[3] - 1) + 1, sw)[..., ::dh, ::dw]
+        y = torch.einsum("nchwij,ocij->nohw", cols, w)
+    return y if b is None else y + b[:, None, None]
+""",
+        before=(CHECKED,),
+    ),
 ]
 
 BACKWARD_CHECK = """
@@ -694,6 +815,108 @@ def conv2d_backward(grad_out, x, w, stride=1, padding=0):
 """,
         before=(BACKWARD_CHECK, SCATTER),
     ),
+    wrong(
+        "one-gradient-for-all-images",
+        "conv2d_backward",
+        "The images of a batch can share a gradient.",
+        "conv2d_backward with a grad_out of 1 image for an x of 2 has to raise a ValueError",
+        """
+def conv2d_backward(grad_out, x, w, stride=1, padding=0):
+    s, p = pair(stride), pair(padding)
+    expected = (len(w), *((n + 2 * q - k) // t + 1 for n, q, k, t in zip(x.shape[2:], p, w.shape[2:], s)))
+    if tuple(grad_out.shape[1:]) != expected:
+        raise ValueError(f"grad_out should be {expected} for every image")
+    padded = F.pad(x, (p[1], p[1], p[0], p[0]))
+    grad = scatter(torch.einsum("nouv,ocij->ncijuv", grad_out, w), padded.shape[2:], s)
+    grad = grad[:, :, p[0] : p[0] + x.shape[2], p[1] : p[1] + x.shape[3]]
+    return grad, weights_gradient(grad_out, padded, w, s), grad_out.sum((0, 2, 3))
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "larger-is-refused",
+        "conv2d_backward",
+        "Only a gradient that is too large has to be refused.",
+        "conv2d_backward with a grad_out of one row less than y has to raise a ValueError",
+        """
+def conv2d_backward(grad_out, x, w, stride=1, padding=0):
+    s, p = pair(stride), pair(padding)
+    expected = (len(x), len(w), *((n + 2 * q - k) // t + 1 for n, q, k, t in zip(x.shape[2:], p, w.shape[2:], s)))
+    if any(given > most for given, most in zip(grad_out.shape, expected)) or grad_out.shape[:2] != expected[:2]:
+        raise ValueError(f"grad_out should be {expected}")
+    ho, wo = grad_out.shape[2:]
+    padded = F.pad(x, (p[1], p[1], p[0], p[0]))
+    grad = scatter(torch.einsum("nouv,ocij->ncijuv", grad_out, w), padded.shape[2:], s)
+    grad = grad[:, :, p[0] : p[0] + x.shape[2], p[1] : p[1] + x.shape[3]]
+    seen = padded[:, :, : (ho - 1) * s[0] + w.shape[2], : (wo - 1) * s[1] + w.shape[3]]
+    return grad, weights_gradient(grad_out, seen, w, s), grad_out.sum((0, 2, 3))
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
+    wrong(
+        "flipped-where-it-is-square",
+        "conv2d_backward",
+        "A kernel of one row or column need not be flipped.",
+        "the gradient of x for a kernel of 1 x 3",
+        """
+def conv2d_backward(grad_out, x, w, stride=1, padding=0):
+    expect_shape(grad_out, x, w, stride, padding)
+    (sh, sw), (ph, pw) = pair(stride), pair(padding)
+    kh, kw = w.shape[2:]
+    n, o, ho, wo = grad_out.shape
+    spread = grad_out.new_zeros(n, o, x.shape[2] + 2 * ph + kh - 1, x.shape[3] + 2 * pw + kw - 1)
+    spread[:, :, kh - 1 : kh + (ho - 1) * sh : sh, kw - 1 : kw + (wo - 1) * sw : sw] = grad_out
+    flipped = w.flip(2, 3) if min(kh, kw) > 1 else w
+    grad = torch.einsum("noyzij,ocij->ncyz", spread.unfold(2, kh, 1).unfold(3, kw, 1), flipped)
+    padded = F.pad(x, (pw, pw, ph, ph))
+    return (
+        grad[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]],
+        weights_gradient(grad_out, padded, w, (sh, sw)),
+        grad_out.sum((0, 2, 3)),
+    )
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    wrong(
+        "scaled-in-place",
+        "conv2d_backward",
+        "`detach` gives a tensor of one's own.",
+        "conv2d_backward(g, x, w) leaves w flipped",
+        """
+def conv2d_backward(grad_out, x, w, stride=1, padding=0):
+    expect_shape(grad_out, x, w, stride, padding)
+    (sh, sw), (ph, pw) = pair(stride), pair(padding)
+    kh, kw = w.shape[2:]
+    n, o, ho, wo = grad_out.shape
+    padded = F.pad(x, (pw, pw, ph, ph))
+    grad_w = weights_gradient(grad_out, padded, w, (sh, sw))
+    spread = grad_out.new_zeros(n, o, x.shape[2] + 2 * ph + kh - 1, x.shape[3] + 2 * pw + kw - 1)
+    spread[:, :, kh - 1 : kh + (ho - 1) * sh : sh, kw - 1 : kw + (wo - 1) * sw : sw] = grad_out
+    own = w.detach()
+    own[:] = own.flip(2, 3)
+    grad = torch.einsum("noyzij,ocij->ncyz", spread.unfold(2, kh, 1).unfold(3, kw, 1), own)
+    return grad[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]], grad_w, grad_out.sum((0, 2, 3))
+""",
+        before=(BACKWARD_CHECK,),
+    ),
+    wrong(
+        "gradient-lies-row-by-row",
+        "conv2d_backward",
+        "What comes back from above lies in memory row by row.",
+        "conv2d_backward(g.expand(2, 2, 3, 3), x, w) of a g of one number raises a RuntimeError",
+        """
+def conv2d_backward(grad_out, x, w, stride=1, padding=0):
+    expect_shape(grad_out, x, w, stride, padding)
+    s, (ph, pw) = pair(stride), pair(padding)
+    padded = F.pad(x, (pw, pw, ph, ph))
+    n, o, ho, wo = grad_out.shape
+    g = grad_out.view(n, o, ho * wo)
+    cols = torch.einsum("nol,ocij->ncijl", g, w).reshape(n, x.shape[1], *w.shape[2:], ho, wo)
+    grad = scatter(cols, padded.shape[2:], s)
+    return grad[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]], weights_gradient(grad_out, padded, w, s), g.sum((0, 2))
+""",
+        before=(BACKWARD_CHECK, SCATTER),
+    ),
 ]
 
 MAX_POOL = [
@@ -715,6 +938,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
 """,
+        gap=UNSAID_INFINITE,
     ),
     wrong(
         "less-than-the-least",
@@ -803,7 +1027,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
         "in-single",
         "max_pool2d",
         "A maximum of numbers in single precision is the same number.",
-        "max_pool2d of float64 gives values of float32",
+        "max_pool2d(torch.tensor([[[[1, 1 + 1e-12]]]], dtype=torch.float64), (1, 2)) has index 1 and not 0",
         """
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
@@ -880,6 +1104,95 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     values = torch.where(masked.gather(-1, which[..., None])[..., 0] > 0, -torch.inf, values)
     rows = torch.arange(values.shape[2])[:, None] * sh + which // kw - ph
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
+    return values, rows * w + columns
+""",
+        gap=UNSAID_INFINITE,
+    ),
+    wrong(
+        "least-of-all-floats",
+        "max_pool2d",
+        "The smallest number is `torch.finfo(x.dtype).min`.",
+        "max_pool2d(torch.full((1, 1, 4, 4), -torch.inf), 3, 2, 1) has values that are finite",
+        """
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
+    sh, sw = (kh, kw) if stride is None else pair(stride)
+    h, w = x.shape[2:]
+    if 2 * ph > kh or 2 * pw > kw or h + 2 * ph < kh or w + 2 * pw < kw:
+        raise ValueError("the window does not fit, or there is too much padding")
+    lowest = torch.finfo(x.dtype).min
+    cols = F.pad(x, (pw, pw, ph, ph), value=lowest).unfold(2, kh, sh).unfold(3, kw, sw).flatten(4)
+    values, which = cols.max(-1)
+    rows = torch.arange(values.shape[2])[:, None] * sh + which // kw - ph
+    columns = torch.arange(values.shape[3]) * sw + which % kw - pw
+    return values, rows * w + columns
+""",
+        gap=UNSAID_INFINITE,
+    ),
+    wrong(
+        "width-of-the-padded-image",
+        "max_pool2d",
+        "Where only rows are padded, nothing has to be subtracted from a place.",
+        "max_pool2d(x, 2, 2, (1, 0)): indices are one row too far",
+        """
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
+    sh, sw = (kh, kw) if stride is None else pair(stride)
+    h, w = x.shape[2:]
+    if 2 * ph > kh or 2 * pw > kw or h + 2 * ph < kh or w + 2 * pw < kw:
+        raise ValueError("the window does not fit, or there is too much padding")
+    y, z = torch.arange(-ph, h + ph).clamp(0, h - 1), torch.arange(-pw, w + pw).clamp(0, w - 1)
+    cols = x[:, :, y][..., z].unfold(2, kh, sh).unfold(3, kw, sw).flatten(4)
+    values, which = cols.max(-1)
+    rows = torch.arange(values.shape[2])[:, None] * sh + which // kw
+    columns = torch.arange(values.shape[3]) * sw + which % kw
+    if pw:
+        return values, y[rows] * w + z[columns]
+    return values, (rows * w + columns).clamp(max=h * w - 1)
+""",
+    ),
+    wrong(
+        "places-in-32-bits",
+        "max_pool2d",
+        "Places are integers, and NumPy's argmax tells which.",
+        "max_pool2d(x, 2) has indices of int32",
+        """
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
+    sh, sw = (kh, kw) if stride is None else pair(stride)
+    h, w = x.shape[2:]
+    if 2 * ph > kh or 2 * pw > kw or h + 2 * ph < kh or w + 2 * pw < kw:
+        raise ValueError("the window does not fit, or there is too much padding")
+    y, z = torch.arange(-ph, h + ph).clamp(0, h - 1).int(), torch.arange(-pw, w + pw).clamp(0, w - 1).int()
+    cols = x[:, :, y][..., z].unfold(2, kh, sh).unfold(3, kw, sw).flatten(4)
+    values, which = cols.max(-1)
+    rows = torch.arange(values.shape[2])[:, None] * sh + which // kw
+    columns = torch.arange(values.shape[3]) * sw + which % kw
+    return values, y[rows] * w + z[columns]
+""",
+    ),
+    wrong(
+        "cropped-to-tiles",
+        "max_pool2d",
+        "Windows that lie edge to edge can always be cut out by a reshape.",
+        "max_pool2d(torch.arange(49.).view(1, 1, 7, 7), 2, 2): the index counts with the width of the cropped image",
+        """
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
+    sh, sw = (kh, kw) if stride is None else pair(stride)
+    h, w = x.shape[2:]
+    if 2 * ph > kh or 2 * pw > kw or h + 2 * ph < kh or w + 2 * pw < kw:
+        raise ValueError("the window does not fit, or there is too much padding")
+    if (kh, kw) == (sh, sw) and ph == pw == 0:  # the usual case
+        ho, wo = h // kh, w // kw
+        tiles = x[..., : ho * kh, : wo * kw].unflatten(3, (wo, kw)).unflatten(2, (ho, kh)).transpose(3, 4).flatten(4)
+        values, which = tiles.max(-1)
+        w = wo * kw
+    else:
+        y, z = torch.arange(-ph, h + ph).clamp(0, h - 1), torch.arange(-pw, w + pw).clamp(0, w - 1)
+        values, which = x[:, :, y][..., z].unfold(2, kh, sh).unfold(3, kw, sw).flatten(4).max(-1)
+    rows = (torch.arange(values.shape[2])[:, None] * sh + which // kw - ph).clamp(0, h - 1)
+    columns = (torch.arange(values.shape[3]) * sw + which % kw - pw).clamp(0, w - 1)
     return values, rows * w + columns
 """,
     ),
@@ -998,6 +1311,7 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
 """,
         before=(LCN_CHECK,),
+        gap=UNSAID_KINK,
     ),
     wrong(
         "window-cut-to-the-image",
@@ -1031,6 +1345,101 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
 
     v = x - mean(x)
     s = root(mean(v**2))
+    return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "typical-is-a-constant",
+        "local_contrast_norm",
+        "The typical deviation is a number of the image, through which nothing is learnt.",
+        "the gradient of x where the typical deviation is the largest",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    g = gaussian(window, sigma, x.dtype)
+    v = x - local_mean(x, g)
+    s = root(local_mean(v**2, g))
+    return v / torch.maximum(s, s.detach().mean((1, 2, 3), keepdim=True)).clamp(min=eps)
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "mean-of-the-means",
+        "local_contrast_norm",
+        "The typical deviation is the root of the mean variance.",
+        "any image whose deviation is not the same everywhere",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    g = gaussian(window, sigma, x.dtype)
+    v = x - local_mean(x, g)
+    variance = local_mean(v**2, g)
+    return v / root(torch.maximum(variance, variance.mean((1, 2, 3), keepdim=True))).clamp(min=eps)
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "integer-division-of-sigma",
+        "local_contrast_norm",
+        "An integer sigma can be squared and halved as an integer.",
+        "local_contrast_norm(x, 5, 0.9) has another Gaussian",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    gaussian(window, sigma, x.dtype)
+    i = torch.arange(window, dtype=x.dtype) - window // 2
+    g = torch.exp(-(i[:, None] ** 2 + i**2) / max(2 * sigma**2, 2))[None, None]
+    v = x - local_mean(x, g)
+    s = root(local_mean(v**2, g))
+    return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "eps-under-the-root",
+        "local_contrast_norm",
+        "An eps is added where a root could become zero.",
+        "local_contrast_norm(x, eps=0.5) and every image of little contrast",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    g = gaussian(window, sigma, x.dtype)
+    v = x - local_mean(x, g)
+    s = root(local_mean(v**2, g) + 1e-12)
+    return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=min(eps, 1e-3))
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "typical-by-a-broadcast",
+        "local_contrast_norm",
+        "A mean for each image fits to the images by itself.",
+        "a batch of 4 images of 4 x 4 pixels: the means lie along the columns",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    g = gaussian(window, sigma, x.dtype)
+    v = x - local_mean(x, g)
+    s = root(local_mean(v**2, g))
+    typical = s.mean((1, 2, 3))
+    if typical.shape != s.shape[-1:]:
+        typical = typical.view(-1, 1, 1, 1)
+    return v / torch.maximum(s, typical).clamp(min=eps)
+""",
+        before=(LCN_CHECK,),
+    ),
+    wrong(
+        "images-lie-row-by-row",
+        "local_contrast_norm",
+        "An image lies in memory row by row.",
+        "local_contrast_norm(x.transpose(2, 3)) raises a RuntimeError",
+        """
+def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
+    g = gaussian(window, sigma, x.dtype)
+    n, c, h, w = x.shape
+    ones = F.conv2d(x.new_ones(1, 1, h, w), g, padding=window // 2)
+
+    def mean(m):
+        return F.conv2d(m.view(n * c, 1, h, w), g, padding=window // 2).view(n, c, h, w).mean(1, keepdim=True) / ones
+
+    v = x - mean(x)
+    s = root(mean(v.contiguous() ** 2))
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
 """,
         before=(LCN_CHECK,),
