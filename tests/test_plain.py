@@ -53,9 +53,10 @@ def test_what_students_write_is_plain(source):
 
 
 def test_ordinary_solutions_of_people_who_saw_the_statement_alone_are_plain():
+    trusted = [cell.source for cell in setup_cells(load_assignment(ROOT, A1))]
     sources = sorted((ROOT / "tests" / "redteam" / "ordinary").glob("*.py"))
     assert len(sources) >= 20
-    assert {path.name: why(path.read_text()) for path in sources if why(path.read_text())} == {}
+    assert {path.name: found for path in sources if (found := unusual([path.read_text()], trusted))} == {}
 
 
 def test_the_reference_and_all_correct_variants_are_plain():

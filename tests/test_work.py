@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from autograder.measure import work
 from autograder.measure.operators import used_operators
+from autograder.measure.work import Work, grows
 from autograder.suite.errors import Loops, Mismatch, StudentError
 from autograder.suite.loops import assert_right_when_large, loop_free
 from autograder.suite.student import LocalFunction, LocalStudent, StudentFunction
@@ -364,3 +365,14 @@ def test_what_a_call_should_give_is_worked_out_from_inputs_that_the_call_did_not
 
     with pytest.raises(Mismatch):
         loop_free(LocalFunction("f", spoils), image, total)
+
+
+def test_another_branch_for_larger_inputs_is_no_loop_where_two_large_ones_have_one_count():
+    branches = [
+        Work(800, {"aten::mul": 9}),
+        Work(900, {"aten::mul": 3, "aten::add": 9}),
+        Work(900, {"aten::mul": 3, "aten::add": 9}),
+    ]
+    assert not grows(branches)
+    assert grows([*branches[:2], Work(901, branches[1].operators)])
+    assert grows([branches[0], branches[2]])  # two sizes alone do not tell

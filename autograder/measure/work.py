@@ -174,12 +174,15 @@ def grows(works: Sequence[Work]) -> bool:
     """Whether the counts, at growing sizes, show a loop: more at every size, or much more at the last than the first.
 
     Counts are exact, so even one opcode more at each size is a loop. A single step is not: code may take another branch
-    for a larger input, which changes the count once and by little (40 opcodes and 2 operators are let pass).
+    for a larger input, which changes the count once: by whatever it is where the two largest inputs have one count, and
+    by little where there is nothing to compare that with (40 opcodes and 2 operators are let pass).
     """
     names = set().union(*(w.operators for w in works))
     every = [([w.operators.get(name, 0) for w in works], 2) for name in names]
     for counts, step in [([w.opcodes for w in works], 40), ([w.dispatched for w in works], 2), *every]:
         pairs = list(itertools.pairwise(counts))
+        if len(pairs) > 1 and counts[-1] == counts[-2]:
+            continue  # it has stopped growing
         always = all(a < b for a, b in pairs)
         if always or (all(a <= b for a, b in pairs) and counts[-1] - counts[0] > step):
             return True
