@@ -214,9 +214,9 @@ RECIPES: list[Recipe] = [
         "Flips the kernel, as in mathematics.",
         cells={"conv2d": variant("wrong/conv_flipped")},
         verdicts={"conv2d": "wrong"},
-        # A flip changes neither an empty batch, nor a kernel of one pixel, nor its inputs, nor the bias's gradient, nor
+        # A flip changes neither an empty batch, nor kernels of one pixel, nor its inputs, nor the bias's gradient, nor
         # where a NaN comes out, nor what is refused.
-        shares={"conv2d": 7 / 31},
+        shares={"conv2d": 8 / 31},
     ),
     Recipe(
         "lena",
@@ -298,7 +298,7 @@ RECIPES: list[Recipe] = [
         extra_cells=(("setup", PATCHES.strip()),),
         verdicts={"local_contrast_norm": "wrong", "conv2d": "missing"},
         # It leaves the image alone, that much is true.
-        shares={"local_contrast_norm": 1 / 28},
+        shares={"local_contrast_norm": 1 / 30},
     ),
     # --- edited files
     Recipe("xenia", "Is right, and raised the points of every exercise to a thousand.", edit=raise_points),
@@ -309,7 +309,7 @@ RECIPES: list[Recipe] = [
         cells={"conv2d": variant("wrong/conv_flipped")},
         edit=delete_grade_ids,
         verdicts={"conv2d": "wrong"},
-        shares={"conv2d": 7 / 31},
+        shares={"conv2d": 8 / 31},
     ),
     Recipe("aron", "Is right, and copied a graded cell to the end of the notebook.", edit=duplicate_check),
     Recipe(

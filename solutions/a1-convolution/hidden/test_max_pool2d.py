@@ -35,14 +35,14 @@ def compare(student, which, x, *args, **parameters):
 @pytest.mark.points(2)
 def test_values(student, rng):
     "Each output is the largest pixel of its window, in each channel of each image by itself."
-    compare(student, [VALUES], normal(rng, 3, 2, 9, 12), 3)
+    compare(student, [VALUES], normal(rng, 3, 2, 9, 12), 3, 3)
 
 
 @pytest.mark.points(2)
 def test_indices_count_in_the_whole_plane(student, rng):
     "An index counts along the whole plane, row after row: it is no place within the window and none in the batch."
-    compare(student, [INDICES], normal(rng, 2, 3, 8, 6), 2)
-    compare(student, [INDICES], normal(rng, 2, 2, 6, 9), 3)
+    compare(student, [INDICES], normal(rng, 2, 3, 8, 6), 2, 2)
+    compare(student, [INDICES], normal(rng, 2, 2, 6, 9), 3, 3)
 
 
 def test_stride_is_the_kernel_size_unless_given(student, rng):
@@ -50,16 +50,16 @@ def test_stride_is_the_kernel_size_unless_given(student, rng):
     compare(student, [VALUES, INDICES], normal(rng, 2, 2, 9, 10), (3, 2))
 
 
-def test_what_is_left_over_counts_in_the_plane(student, rng):
-    "Pixels that no window reaches are part of the plane all the same: its rows are as long as those of the image."
-    compare(student, [INDICES], normal(rng, 2, 2, 8, 9), (3, 2))
-
-
 @pytest.mark.points(2)
 def test_stride(student, rng):
     "Windows may overlap or leave gaps, on each axis as its own stride says, and hanging windows are left out."
     for stride in (1, 4, (1, 3), (2, 1)):
         compare(student, [VALUES, INDICES], normal(rng, 2, 2, 10, 11), 3, stride)
+
+
+def test_what_is_left_over_counts_in_the_plane(student, rng):
+    "Pixels that no window reaches are part of the plane all the same: its rows are as long as those of the image."
+    compare(student, [INDICES], normal(rng, 2, 2, 8, 9), (3, 2))
 
 
 def test_rectangular_kernels(student, rng):
@@ -75,25 +75,6 @@ def test_padding_never_wins(student, rng):
         x = -(normal(rng, 2, 2, 7, 8).abs() + 0.5) * scale
         compare(student, [VALUES], x, 3, 2, 1)
         compare(student, [VALUES], x, 2, 2, 1)
-
-
-def test_padding_never_wins_in_double_precision(student, rng):
-    "Padding should be less than every number of its image, also in float64, which reaches further than float32."
-    x = -(normal(rng, 2, 2, 7, 8, dtype=torch.float64).abs() + 0.5) * 1e307
-    compare(student, [VALUES], x, 3, 2, 1)
-
-
-def test_padding_never_wins_against_the_infinite(student, rng):
-    "Where all that a window sees is −∞ its first pixel wins, and never the padding: that has no index in the image."
-    x = normal(rng, 2, 2, 7, 8)
-    x[:, :, :3], x[:, :, 4:, 5:] = -float("inf"), -float("inf")
-    for call in ((3, 2, 1), ((4, 2), (1, 2), (2, 1)), (2, 3)):
-        compare(student, [VALUES, INDICES], x, *call)
-
-
-def test_padding_does_not_tie_with_large_negative_numbers(student, rng):
-    "In floating point a large negative number less one is that number again: only −∞ is less than every other."
-    compare(student, [INDICES], torch.full((1, 2, 5, 6), -1e12), 3, 2, 1)
 
 
 @pytest.mark.points(2)
@@ -136,6 +117,25 @@ def test_double_precision(student, rng):
     "In float64 pixels may differ in their last digits only, and the larger one should still win."
     x = 1.0 + integers(rng, 0, 10**6, 2, 2, 8, 8, dtype=torch.float64) * 1e-12
     compare(student, [VALUES, INDICES], x, 4, 2)
+
+
+def test_padding_never_wins_in_double_precision(student, rng):
+    "Padding should be less than every number of its image, also in float64, which reaches further than float32."
+    x = -(normal(rng, 2, 2, 7, 8, dtype=torch.float64).abs() + 0.5) * 1e307
+    compare(student, [VALUES], x, 3, 2, 1)
+
+
+def test_padding_does_not_tie_with_large_negative_numbers(student, rng):
+    "In floating point a large negative number less one is that number again: only −∞ is less than every other."
+    compare(student, [INDICES], torch.full((1, 2, 5, 6), -1e12), 3, 2, 1)
+
+
+def test_padding_never_wins_against_the_infinite(student, rng):
+    "Where all that a window sees is −∞ its first pixel wins, and never the padding: that has no index in the image."
+    x = normal(rng, 2, 2, 7, 8)
+    x[:, :, :3], x[:, :, 4:, 5:] = -float("inf"), -float("inf")
+    for call in ((3, 2, 1), ((4, 2), (1, 2), (2, 1)), (2, 3)):
+        compare(student, [VALUES, INDICES], x, *call)
 
 
 def test_half_precision(student, rng):
