@@ -29,7 +29,7 @@ from autograder.grading.local import LocalExecutor
 from autograder.grading.task import Task
 
 SEED = 20_250_202
-TIGHT = Limits(cell_seconds=2, call_seconds=1, submission_seconds=12, memory_mb=400, output_kb=256, processes=24)
+TIGHT = Limits(cell_seconds=2, call_seconds=1, submission_seconds=12, memory_mb=400, output_kb=256, threads=24)
 HONEST_EVERY = 12  # attacks between two honest submissions
 
 

@@ -15,5 +15,5 @@ class Limits(BaseModel):
     submission_seconds: Annotated[float, Field(gt=0)] = 120.0
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     output_kb: Annotated[int, Field(ge=1)] = 1024
-    processes: Annotated[int, Field(ge=1)] = 32
+    threads: Annotated[int, Field(ge=1)] = 32
     scratch_mb: Annotated[int, Field(ge=1)] = 64  # of files in /tmp, and again in /dev/shm; they count as memory too

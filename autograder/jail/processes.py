@@ -1,4 +1,4 @@
-"""The kernel's own view of a sandbox's processes, from outside: what they hold and how long they worked.
+"""The kernel's own view of a sandbox's process, from outside: what it holds and how long it worked.
 
 Files of `/proc` are read as bytes: a process may give itself any name, also one that is no text.
 """
@@ -11,8 +11,6 @@ from pathlib import Path
 
 SCRATCH = ("/tmp", "/dev/shm")  # where a sandbox may write
 PIPE_BYTES = 64 << 10  # what a pipe holds that nobody has enlarged, and nobody in a sandbox can
-# What the kernel keeps for a process beside its memory: tables of files, stacks, and up to 65,530 mappings.
-PROCESS_BYTES = 4 << 20
 
 
 def pid_of(pidfd: int) -> int:
@@ -21,19 +19,6 @@ def pid_of(pidfd: int) -> int:
         if line.startswith("Pid:"):
             return int(line.split()[1])
     raise ProcessLookupError(f"the kernel does not name the process behind pidfd {pidfd}")
-
-
-def tree(pid: int) -> list[int]:
-    """A process and all below it.
-
-    Orphans in a PID namespace move to its first process, so nothing of it is left out.
-    """
-    found = [pid]
-    for parent in found:
-        with contextlib.suppress(OSError):
-            for thread in os.listdir(f"/proc/{parent}/task"):
-                found += [int(child) for child in _read(f"/proc/{parent}/task/{thread}/children").split()]
-    return found
 
 
 def threads(pid: int) -> int:
@@ -71,7 +56,7 @@ def _kept_by_kernel(pid: int, status: bytes) -> int:
         descriptors = len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:
         descriptors = 0
-    return _kilobytes(status, (b"VmPTE:",)) + descriptors * descriptor_bytes() + PROCESS_BYTES
+    return _kilobytes(status, (b"VmPTE:",)) + descriptors * descriptor_bytes()
 
 
 @functools.cache
@@ -108,9 +93,9 @@ def thread_ns(pid: int) -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """Seconds of processor time that a process has used, and those of its children that it has waited for."""
+    """Seconds of processor time that a process has used."""
     fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def out_of_memory_kills() -> int:

@@ -27,7 +27,8 @@ from autograder.suite.errors import StudentError
 Answer = TypeVar("Answer")
 TICK = 0.05  # seconds between two looks at a busy sandbox
 SHORTEST_TICK = 0.002
-FILLED_A_SECOND = os.cpu_count() * (8 << 30)  # more bytes than all processes of a sandbox can touch for the first time
+BETWEEN_LOOKS = 16 << 20  # bytes below the limit at which a sandbox ends, for what it takes until the next look
+FILLED_A_SECOND = os.cpu_count() * (8 << 30)  # more bytes than all threads of a sandbox can touch for the first time
 WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
 IDLE_NS = 1_000_000  # nanoseconds that threads which only wake and sleep again may use during a measured call
 KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
@@ -69,7 +70,7 @@ class Budget:
 
 
 class Sandbox:
-    """One submission's process and all that it starts. Not used after it died, nor after `close`."""
+    """One submission's process. Not used after it died, nor after `close`."""
 
     def __init__(
         self,
@@ -151,7 +152,7 @@ class Sandbox:
         if len(outcomes) != len(calls):  # of several calls nobody knows whose fault that is
             raise self._die(Verdict.ERROR, outcomes[0].detail)
         if measured and self._elsewhere() - elsewhere > measured * IDLE_NS:
-            raise self._die(Verdict.TAMPERED, "another thread or process of the notebook worked during a measured call")
+            raise self._die(Verdict.TAMPERED, "another thread of the notebook worked during a measured call")
         return outcomes, operators
 
     def _ask(
@@ -263,19 +264,19 @@ class Sandbox:
                 os.close(fd)
 
     def _seal(self) -> None:
-        """From the first call on the sandbox makes no thread and no process, whose work nobody would count."""
+        """From the first call on the sandbox makes no thread, whose work nobody would count."""
         if self._sealed:
             return
         self._ask({"do": "seal"}, [], self.limits.call_seconds, lambda *_: None)
         # The kernel's word for it, not the sandbox's; what may not be raised again holds from now on.
         if not processes.can_start_nothing(self.pid):
-            raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads and processes")
+            raise self._die(Verdict.TAMPERED, "the process did not close itself to further threads")
         self._sealed = True
         # One thread that can make no other is watched no more: there is nothing beside it to watch.
-        self._only_one = processes.threads(self.pid) == 1 and len(processes.tree(self.pid)) == 1
+        self._only_one = processes.threads(self.pid) == 1
 
     def _elsewhere(self) -> int:
-        """Nanoseconds that the sandbox's threads and processes beside its first thread have worked."""
+        """Nanoseconds that the sandbox's threads beside its first one have worked."""
         try:
             for _ in range(20):
                 first = processes.thread_ns(self.pid)
@@ -288,24 +289,23 @@ class Sandbox:
             return 0
 
     def _used_ns(self) -> int:
-        """Nanoseconds of processor time that the sandbox's processes have used, all together."""
-        return sum(processes.process_ns(pid) for pid in processes.tree(self.pid))
+        """Nanoseconds of processor time that the sandbox has used, all its threads together."""
+        return processes.process_ns(self.pid)
 
     def memory(self) -> int:
-        """Bytes that the whole sandbox holds of its own above its start: all its processes, shared memory and files."""
-        resident = sum(processes.resident(pid) for pid in processes.tree(self.pid))
-        return resident + processes.scratch_used(self.pid) - self.base_memory
+        """Bytes that the whole sandbox holds of its own above its start: its process, shared memory and files."""
+        return processes.resident(self.pid) + processes.scratch_used(self.pid) - self.base_memory
 
     def room(self) -> int:
         """At most so many bytes may the whole sandbox still take; negative when it holds more than its limit."""
-        limit = self.base_memory + (self.limits.memory_mb << 20)
-        # What its processes have mapped is no less than what they hold, and is told a hundred times as fast.
-        room = limit - sum(map(processes.mapped, processes.tree(self.pid))) - processes.scratch_used(self.pid)
+        limit = self.base_memory + (self.limits.memory_mb << 20) - BETWEEN_LOOKS
+        # What its process has mapped is no less than what it holds, and is told a hundred times as fast.
+        room = limit - processes.mapped(self.pid) - processes.scratch_used(self.pid)
         return room if room >= 0 else limit - self.base_memory - self.memory()
 
     def processor_seconds(self) -> float:
-        """Seconds of processor time that the sandbox has used, all its processes together."""
-        return sum(processes.processor_seconds(pid) for pid in processes.tree(self.pid))
+        """Seconds of processor time that the sandbox has used, all its threads together."""
+        return processes.processor_seconds(self.pid)
 
 
 class _RequestWatch:

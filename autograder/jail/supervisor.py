@@ -98,7 +98,7 @@ class Supervisor:
         order = {
             "tmpfs": limits.scratch_mb << 20,
             "memory": limits.memory_mb << 20,
-            "processes": limits.processes,
+            "threads": limits.threads,
             "forbidden": forbidden,
         }
         try:

@@ -1,8 +1,10 @@
 """The filter of system calls that student code runs under: what it lists is allowed, anything else does not exist.
 
-The list is what Python, its libraries and shell commands need to compute, to use files of their own, and to start
-processes and threads. What is not on it falls into four kinds:
+The list is what Python and its libraries need to compute, to use files of their own and to start threads. What is not
+on it falls into five kinds:
 
+- calls that make processes or start programs: the kernel limits the memory of a process, not that of several, and what
+  one process does is seen whole from outside;
 - calls that move a wall: namespaces, mounts, other processes, the kernel's own modules, keys and tracing;
 - calls that make memory which belongs to no process and to no file system of the sandbox, where nobody counts it:
   shared anonymous memory, memory files, System V segments, message queues, pages spliced into pipes and sockets,
@@ -40,13 +42,13 @@ ALLOWED_CALLS = (
     "getpeername", "getsockname", "getsockopt", "recvfrom", "sendto", "shutdown",
     # memory; see below for what maps it
     "brk", "membarrier", "mprotect", "mremap", "msync", "munlock", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
-    # processes and threads; see below for what makes them
-    "arch_prctl", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_time64", "futex_waitv",
+    # threads; see below for what makes them
+    "arch_prctl", "exit", "exit_group", "futex", "futex_time64", "futex_waitv",
     "futex_wait", "futex_wake", "futex_requeue", "get_robust_list", "getpgid", "getpgrp", "getpid", "getppid",
     "getpriority", "getsid", "gettid", "kill", "rseq", "sched_get_priority_max", "sched_get_priority_min",
     "sched_getaffinity", "sched_getattr", "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_yield",
     "set_robust_list", "set_thread_area", "set_tid_address", "setpgid", "setpriority", "setsid", "tgkill", "tkill",
-    "vfork", "wait4", "waitid", "waitpid",
+    "wait4", "waitid", "waitpid",
     # signals and time
     "alarm", "clock_getres", "clock_getres_time64", "clock_gettime", "clock_gettime64", "clock_nanosleep",
     "clock_nanosleep_time64", "getitimer", "gettimeofday", "nanosleep", "restart_syscall", "rt_sigaction",
@@ -62,6 +64,7 @@ ALLOWED_CALLS = (
 UNSUPPORTED_CALLS = tuple(
     prefix + call + "xattr" for call in ("get", "list", "set", "remove") for prefix in ("", "l", "f")
 )
+CLONE_THREAD = 0x00010000
 NEW_NAMESPACES = 0x7E020000 | 0x00000080  # every CLONE_NEW* flag of clone(2); clone3 hides them from a filter
 MAP_SHARED, MAP_ANONYMOUS, MAP_GROWSDOWN, MAP_HUGETLB = 0x01, 0x20, 0x0100, 0x40000
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032)  # duplicating, flags, and what a pipe's size is: no lock, lease or watch
@@ -95,7 +98,7 @@ def filter_program() -> bytes:
         allow(name)
     for name in UNSUPPORTED_CALLS:
         rules.add_rule(pyseccomp.ERRNO(errno.EOPNOTSUPP), name)
-    allow("clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, NEW_NAMESPACES, 0))
+    allow("clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, NEW_NAMESPACES | CLONE_THREAD, CLONE_THREAD))
     allow("socketpair", pyseccomp.Arg(0, pyseccomp.EQ, AF_UNIX))
     judged = MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB
     for kind in (0, MAP_SHARED, MAP_ANONYMOUS):  # a file, private or shared, or anonymous memory that is private

@@ -169,7 +169,7 @@ ATTACKS = [
               "x = bytearray(b'x' * (250 << 20))\ny = bytearray(b'y' * (250 << 20))", ("memory",)),
     at_import("many-below-the-limit", 18, "Many processes, each of them below the limit.",
               "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        x = bytearray(b'x' * (90 << 20)); time.sleep(60)\n"
-              "time.sleep(60)", ("memory",)),
+              "time.sleep(60)", ("memory", "error")),
     at_import("full-scratch-space", 18, "Scratch space is filled until nothing more goes in.",
               "for place in ('/tmp/a', '/dev/shm/a'):\n    f = open(place, 'wb')\n    try:\n        while True: f.write(b'x' * (1 << 20))\n"
               "    except OSError: pass", ("wrong", "error", "memory")),

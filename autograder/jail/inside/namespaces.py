@@ -13,9 +13,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 1638
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 4, 24, 38, 22
 SECCOMP_MODE_FILTER = 2
 LAST_CAPABILITY = 40
-TERMINALS = 8
 STACK = 8 << 20
-UNTOUCHED = 4 << 30  # the allocator's arenas and the stacks of as many threads as there may be
+UNTOUCHED = 1 << 30  # the stacks of as many threads as there may be, the allocator's arenas, and further libraries
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -67,19 +66,17 @@ def confine(limits: dict[str, Any], filter_program: bytes) -> None:
     size = f"size={limits['tmpfs']},nr_inodes=4096"
     _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size + ",mode=700")
     _mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size + ",mode=700")
-    # Terminals of its own, which IPython gives to shell commands; those of the wall are everybody's.
-    _mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, f"newinstance,ptmxmode=0666,mode=620,max={TERMINALS}")
     # The sandbox has no view of any process, its own included: nothing a solution needs is there.
     _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=0,mode=555")
     os.mkdir("/tmp/work")
     os.chdir("/tmp/work")
     for kind, amount in (
-        # No process takes more memory than the whole sandbox may, at once and by the kernel; the watch outside sees to
-        # their sum. Address space is not memory: libraries map what they never touch.
+        # The kernel's limit, which nothing outruns; the watch outside counts what belongs to no data as well. Address
+        # space is not memory: libraries map what they never touch.
         (resource.RLIMIT_DATA, data + limits["memory"]),
         (resource.RLIMIT_AS, mapped + limits["memory"] + UNTOUCHED),
         (resource.RLIMIT_STACK, STACK),
-        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_NPROC, limits["threads"]),
         (resource.RLIMIT_FSIZE, limits["tmpfs"]),
         (resource.RLIMIT_NOFILE, 128),
         (resource.RLIMIT_SIGPENDING, 128),

@@ -22,6 +22,7 @@ def warm_up() -> Any:
     import torch
     import torch.nn.functional
     from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.text import LSString, SList
     from traitlets.config import Config
 
     class Shell(InteractiveShell):
@@ -32,6 +33,15 @@ def warm_up() -> Any:
 
         def ask_exit(self) -> None:
             pass
+
+        def system(self, cmd: str) -> None:
+            """Run no shell command, for there is no process but this one; and let a notebook that has one go on."""
+            self.user_ns["_exit_code"] = 127
+
+        def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+            """The output of no command."""
+            self.system(cmd)
+            return SList() if split else LSString()
 
         def transform_cell(self, raw_cell: str) -> str:
             """What IPython makes of a cell; what is Python already it would only take apart and put together again."""
