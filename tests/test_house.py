@@ -107,6 +107,7 @@ NOT_DECIDING = {
     "autograder.course.late_policy",
     "autograder.course.limits",
     "autograder.course.manifest",
+    "autograder.course.places",
     "autograder.course.text",
     "autograder.course.verdict",
     "autograder.course.written",

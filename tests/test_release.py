@@ -13,7 +13,7 @@ import pytest
 
 from autograder.course.assignment import load_assignment
 from autograder.course.errors import AssignmentError
-from autograder.course.files import UNFINISHED
+from autograder.course.files import UNFINISHED, remove_unfinished
 from autograder.grading.grader import Grader
 from autograder.nbgrader import release as releasing
 from autograder.nbgrader.release import known, release, require
@@ -160,6 +160,7 @@ def old_or_new(root, old, new):
     assignment = load_assignment(root, NAME)
     Grader(assignment)
     require(assignment)  # what `grade` begins with
+    remove_unfinished(root)  # what every command begins with
     release(load_assignment(root, NAME))
     assert files(root / "assignments" / NAME) == new
     assert [path.name for path in (root / "assignments").iterdir()] == [NAME]

@@ -255,7 +255,7 @@ def _stale(assignment: Assignment) -> Iterator[str]:
     # Imported here: nbgrader takes a second to import, and only this check needs it.
     from autograder.nbgrader.release import generate
 
-    shown, again = Path("assignments") / assignment.name, f"run `autograder release {assignment.name}`"
+    shown, again = assignment.release.relative_to(assignment.root), f"run `autograder release {assignment.name}`"
     with tempfile.TemporaryDirectory() as folder:
         generate(assignment, Path(folder))
         fresh = Path(folder) / assignment.name

@@ -114,7 +114,7 @@ def leaks(assignment: Assignment, released: Path) -> Iterator[str]:
 
     The suites have to be Python; `suite_problems` says which are not.
     """
-    shown = Path("assignments") / assignment.name
+    shown = assignment.release.relative_to(assignment.root)
     files = [path for path in sorted(released.rglob("*")) if path.is_file()]
     for path in sorted(released.glob("*")):
         if path.name in AUTHORS_ONLY:

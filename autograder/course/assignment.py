@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from autograder.course import places
 from autograder.course.errors import AssignmentError
 from autograder.course.manifest import Exercise, Manifest, read_manifest
 
@@ -47,7 +48,7 @@ class Assignment:
     @property
     def release(self) -> Path:
         """The folder that students get."""
-        return self.root / "assignments" / self.name
+        return self.root / places.RELEASES / self.name
 
     @property
     def notebook_path(self) -> Path:

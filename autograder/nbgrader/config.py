@@ -21,7 +21,7 @@ def configure(c: Config, root: Path) -> None:
     c.CourseDirectory.course_id = root.name
     c.CourseDirectory.db_url = gradebook_url(root)
     c.CourseDirectory.source_directory = "solutions"
-    c.CourseDirectory.release_directory = "assignments"
+    c.CourseDirectory.release_directory = str(places.RELEASES)
     c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", *AUTHORS_ONLY]
     c.IncludeHeaderFooter.header = c.IncludeHeaderFooter.footer = ""
     c.Autograde.exporter_class = "autograder.nbgrader.exporter.SubmissionExporter"
