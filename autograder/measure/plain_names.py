@@ -56,7 +56,7 @@ NOT_OF_MODULES = (
 UNCOUNTED = (
     "numpy.vectorize", "numpy.frompyfunc", "numpy.apply_along_axis", "numpy.apply_over_axes", "numpy.fromiter",
     "numpy.nditer", "numpy.object_", "numpy.lib.*", "builtins.bytes", "builtins.bytearray", "builtins.memoryview",
-    "*.tolist", "*.tobytes", "*.apply_", "*.map_",
+    "*.flat", "*.tolist", "*.tobytes", "*.apply_", "*.map_",
 )  # fmt: skip
 COUNTED_OF_LIB = ("numpy.lib.stride_tricks.*",)
 
@@ -77,7 +77,7 @@ _OF_TYPES = (
 )  # fmt: skip
 # Methods of these that reach beyond values: hooks, memory, files, and callbacks of C.
 _NOT_OF_TYPES = _words("""
-    apply_ map_ tolist tobytes tofile dump dumps ctypes getfield register_hook storage untyped_storage
+    apply_ flat map_ tolist tobytes tofile dump dumps ctypes getfield register_hook storage untyped_storage
     share_memory share_memory_ set_ as_subclass reinforce compile with_traceback __reduce__ grad_fn
     register_post_accumulate_grad_hook register_backward_hook register_forward_hook register_forward_pre_hook
     register_full_backward_hook register_full_backward_pre_hook register_state_dict_pre_hook
@@ -89,7 +89,7 @@ _FURTHER = _words("""
     weight bias in_features out_features in_channels out_channels kernel_size stride padding dilation groups
     args keywords func message saved_tensors needs_input_grad dataset batch_size add_axes add_gridspec add_patch
     add_subplot annotate autoscale ax axes axhline axvline bar barh clim cla clf close colorbar contour contourf
-    errorbar fig figure fill_between flat flatten grid hist hist2d imshow invert_yaxis legend loglog margins
+    errorbar fig figure fill_between flatten grid hist hist2d imshow invert_yaxis legend loglog margins
     matshow pcolormesh plot quiver rcParams savefig scatter semilogx semilogy set set_aspect set_axis_off
     set_clim set_cmap set_facecolor set_label set_title set_visible set_xlabel set_xlim set_xscale
     set_xticklabels set_xticks set_ylabel set_ylim set_yscale set_yticklabels set_yticks show spines step
@@ -124,7 +124,7 @@ BASES = (
 )  # fmt: skip
 # Attributes of an array or a module that a solution sets.
 SETTABLE = _words("""
-    requires_grad grad data shape weight bias training real imag flat writeable
+    requires_grad grad data shape weight bias training real imag writeable
 """)
 # Line and cell magics that run nothing but what the reader sees, or nothing at all.
 LINE_MAGICS = _words("""

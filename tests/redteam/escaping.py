@@ -86,6 +86,7 @@ def calls_to_come():
 """
 
 
+IN_C = "a loop inside of C over an array is neither a step nor an operator, and plain code may call map"
 UNMEASURED = "sizes beyond those that a suite measures are not measured"
 # Reaches for a name in a way that policy.py does not read.
 REACH = """
@@ -206,6 +207,8 @@ ATTACKS = [
             "import operator\ndef loop(a):\n    v = a.detach().numpy().ravel().tolist(); list(map(operator.mul, v, v))\n"),
     numbers("c-sum-map", "sum(map(…)) over NumPy's flat iterator: nothing is kept, nothing is counted.",
             "import operator\ndef loop(a):\n    v = a.detach().numpy(); sum(map(operator.mul, v.flat, v.flat))\n"),
+    loop("c-map-over-an-array", "map goes through a NumPy array inside of C, with a function of C.",
+         "import operator, numpy as np\ndef loop(n):\n    v = np.ones(n)\n    sum(map(operator.mul, v, v))\n", wanted=SEEN, gap=IN_C),
     numbers("c-deque-starmap", "A deque swallows itertools.starmap.",
             "import operator, itertools, collections\ndef loop(a):\n    v = a.detach().numpy().ravel().tolist()\n"
             "    collections.deque(itertools.starmap(operator.mul, zip(v, v)), maxlen=0)\n"),
