@@ -176,7 +176,7 @@ ATTACKS = [
     at_import("shared-memory", 18, "Memory is mapped shared, and by System V segments.",
               "import mmap, pkgutil\nlibrary = pkgutil.resolve_name('ctypes:CDLL')(None)\nheld = []\n"
               "for _ in range(20):\n    m = mmap.mmap(-1, 64 << 20)\n    m.write(b'x' * (64 << 20)); held.append(m)",
-              ("memory", "forbidden")),
+              ("error", "memory", "forbidden")),
     at_import("system-v-segments", 18, "Segments of shared memory are filled and let go, so that nobody has them mapped.",
               "import pkgutil\nC = pkgutil.resolve_name('ctypes:CDLL')(None)\nC.shmat.restype = pkgutil.resolve_name('ctypes:c_void_p')\n"
               "fill = pkgutil.resolve_name('ctypes:memset')\nmade = 0\nfor _ in range(16):\n    s = C.shmget(0, 64 << 20, 0o1600)\n"
@@ -256,7 +256,7 @@ ATTACKS = [
     in_call("a-result-too-large", 18, "The result is one number, seen as ten to the twelve.",
             "import torch\nreturn torch.zeros(1).expand(10**6, 10**6)", ("memory", "error", "wrong", "tampered"), on="tensor"),
     in_call("an-integer-too-large", 18, "The result is an integer of a million digits, or a string of as many.",
-            "return [10 ** 1000000, 'x' * 10_000_000]", ("wrong", "error", "tampered")),
+            "return [10 ** 1000000, 'x' * 10_000_000]", ("wrong", "error", "tampered", "timeout")),
     in_call("many-results", 18, "The result is a list of millions.", "return [1] * 3_000_000", ("error", "wrong", "timeout", "memory", "tampered")),
     # --- 19: processes and output
     at_import("fork-bomb", 19, "Processes that make processes.", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", STOPPED,

@@ -156,7 +156,7 @@ ATTACKS = [
         "daemon-rewrites", 2, "A twice forked child in a session of its own outlives everything and rewrites the result.",
         REWRITE + "import time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
         "        end = time.time() + 20\n        while time.time() < end:\n            time.sleep(0.2); forge()\n"
-        "    os._exit(0)\nos.wait()\n$wrong", control="file",
+        "    os._exit(0)\nos.wait()\n$wrong", ("wrong", "error"), control="file",
     ),
     Attack(
         "child-answers-in-its-place", 2, "A forked child keeps the socket and answers while the parent sleeps.",

@@ -164,6 +164,7 @@ ATTACKS = [
         "shell-search", 10, "Has find and grep search for it.",
         "import subprocess\nfound = subprocess.run('ls -d $root/[a-z]* /root/* /home/* /old_root/* /mnt/* 2>/dev/null',\n"
         "    shell=True, capture_output=True, text=True).stdout\nif found.strip(): print('LEAKED', found)",
+        wanted=("error",),
     ),
     seeing(
         "paths-in-the-environment", 10, "Reads the environment's own files for the folders where packages are developed.",
@@ -207,7 +208,7 @@ ATTACKS = [
            "import socket\nfor family in (1, 2, 10, 16, 17, 40):\n    for kind in (1, 2, 3, 5):\n"
            "        try: socket.socket(family, kind).close(); print('LEAKED', family, kind)\n        except OSError: pass"),
     seeing("terminals-of-others", 9, "Looks for the terminals of others' shell commands.",
-           "import os\nfor name in os.listdir('/dev/pts'):\n    if name != 'ptmx': print('LEAKED', name)", control=""),
+           "import os\nfor name in os.listdir('/dev/pts') if os.path.isdir('/dev/pts') else []:\n    if name != 'ptmx': print('LEAKED', name)", control=""),
     # --- 11: between calls
     Attack(
         "first-answer-for-ever", 11, "The right answer to the first call is given to all calls that follow.",
@@ -266,7 +267,7 @@ ATTACKS = [
         "netlink-and-raw", 12, "Opens netlink, packet and raw sockets and looks for interfaces.",
         "import socket\nfor family, kind in ((socket.AF_PACKET, socket.SOCK_RAW), (socket.AF_INET, socket.SOCK_RAW)):\n"
         "    try: socket.socket(family, kind, 1); print('LEAKED', family)\n    except OSError: pass\n"
-        "if [name for _, name in socket.if_nameindex()] != ['lo']: print('LEAKED interfaces')",
+        "try: print('LEAKED', socket.if_nameindex())\nexcept OSError: pass",
     ),
     reading(
         "vsock", 12, "Calls the hypervisor by a socket family that no network namespace holds.",
