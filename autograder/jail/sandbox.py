@@ -27,8 +27,8 @@ from autograder.suite.errors import StudentError
 Answer = TypeVar("Answer")
 TICK = 0.05  # seconds between two looks at a busy sandbox
 SHORTEST_TICK = 0.002
-# Bytes below the limit at which a sandbox ends: for what it takes until the next look, and for what the kernel keeps for
-# the mappings of a process, of which there are 65,530 at most.
+# Bytes below the limit at which a sandbox ends: for what it takes until the next look, and for what the kernel keeps
+# for the mappings of a process, of which there are 65,530 at most.
 BETWEEN_LOOKS = 32 << 20
 FILLED_A_SECOND = os.cpu_count() * (8 << 30)  # more bytes than all threads of a sandbox can touch for the first time
 WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
