@@ -106,7 +106,10 @@ def _parse(source: str) -> tuple[ast.Module | None, bool, str]:
     from IPython.core.inputtransformer2 import TransformerManager  # half a second; few notebooks need it
 
     try:
-        return _ast_of(TransformerManager().transform_cell(source)), True, ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            translation = TransformerManager().transform_cell(source)
+        return _ast_of(translation), True, ""
     except (SyntaxError, ValueError):
         # Nothing that does not parse runs, but for single lines, which IPython may take for a magic without its sign.
         lines = [line for line in source.splitlines() if line.strip()]
