@@ -262,12 +262,10 @@ def test_a_release_that_earns_points_is_found(root, graded):
 
 def test_a_point_for_a_function_that_does_nothing_is_found(root, graded):
     suite = root / "solutions" / NAME / "hidden" / "test_scale.py"
-    edit(suite, "    assert_close(student.scale(x, 3.0), definition(x, 3.0))", "    pass")
-    assert graded()[1] == {
-        "a function that returns nothing earns nothing": (
-            "a function that returns nothing: scale earned 1 of 4 points, by test_leaves_the_image_alone",
-        )
-    }
+    takes = '    "Takes a number."\n    student.scale(2.0, 1)\n'
+    suite.write_text(f"{suite.read_text()}\n\ndef test_takes_a_number(student):\n{takes}")
+    problems = graded()[1]["a function that returns nothing earns nothing"]
+    assert problems == ("a function that returns nothing: scale earned 0.8 of 4 points, by test_takes_a_number",)
 
 
 def test_a_point_for_a_function_that_refuses_everything_is_found(root, graded):

@@ -234,7 +234,8 @@ ATTACKS = [
                 + BODY + "F.conv3d(x[:, :, None], w[:, :, None], b, (1, *p(stride)), (0, *p(padding)), (1, *p(dilation)))[:, :, 0]"),
     convolution("by-unfold", "F.unfold, which is im2col.",
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n"
-                "    cols = F.unfold(x, tuple(w.shape[2:]), dilation, padding, stride)\n    return w.flatten(1) @ cols"),
+                "    cols = F.unfold(x, tuple(w.shape[2:]), dilation, padding, stride)\n    return w.flatten(1) @ cols",
+                wanted=("forbidden", "tampered", "error")),
     convolution("by-fourier", "A product of Fourier transforms.",
                 "def conv2d(x, w, b=None, stride=1, padding=0, dilation=1):\n    s = x.shape[2:]\n"
                 "    y = torch.fft.irfft2((torch.fft.rfft2(x)[:, None] * torch.fft.rfft2(w, s=s).conj()[None]).sum(2), s=s)\n"

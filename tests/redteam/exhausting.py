@@ -240,7 +240,8 @@ ATTACKS = [
            "    if C.timer_create(0, None, ctypes.byref(number)) != 0: break\n    made += 1\nif made > 1000: print('UNSEEN', made)"),
     unseen("signals-without-end", "Signals are blocked and sent to itself without end.",
            C + "import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [40])\nmade = 0\n"
-           "while made < 2000 and C.sigqueue(os.getpid(), 40, 0) == 0: made += 1\nif made > 1000: print('UNSEEN', made)"),
+           "C.pthread_self.restype = ctypes.c_ulong\nme = ctypes.c_ulong(C.pthread_self())\n"
+           "while made < 2000 and C.pthread_sigqueue(me, 40, None) == 0: made += 1\nif made > 1000: print('UNSEEN', made)"),
     unseen("terminals-without-end", "Terminals are opened until there are none for anybody.",
            "import os\nheld = []\ntry:\n    while len(held) < 40: held.append(os.openpty())\nexcept OSError: pass\n"
            "if len(held) > 30: print('UNSEEN', len(held))"),

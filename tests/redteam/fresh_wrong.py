@@ -11,8 +11,6 @@ from autograder.authoring.attacks import CARELESS, Attack
 
 A1 = "a1-convolution"
 # What the statement leaves open; by its letter these are wrong.
-UNSAID_INFINITE = "the statement does not say whether an image may hold minus infinity"
-UNSAID_KINK = "the statement does not say where the function has to have a gradient"
 
 
 def wrong(id: str, on: str, title: str, shows: str, cell: str, **more: object) -> Attack:
@@ -938,7 +936,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
 """,
-        gap=UNSAID_INFINITE,
     ),
     wrong(
         "less-than-the-least",
@@ -1106,7 +1103,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
 """,
-        gap=UNSAID_INFINITE,
     ),
     wrong(
         "least-of-all-floats",
@@ -1127,7 +1123,6 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
     columns = torch.arange(values.shape[3]) * sw + which % kw - pw
     return values, rows * w + columns
 """,
-        gap=UNSAID_INFINITE,
     ),
     wrong(
         "width-of-the-padded-image",
@@ -1311,7 +1306,6 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     return v / torch.maximum(s, s.mean((1, 2, 3), keepdim=True)).clamp(min=eps)
 """,
         before=(LCN_CHECK,),
-        gap=UNSAID_KINK,
     ),
     wrong(
         "window-cut-to-the-image",
