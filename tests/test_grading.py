@@ -142,6 +142,12 @@ def test_using_a_forbidden_function_in_a_helper_is_not(grade, reference):
     assert "scipy.signal.convolve2d" in report.exercise(LAYER).tests[0].detail
 
 
+def test_using_it_on_the_line_of_its_import_is_using_it(grade, reference):
+    line = "    import scipy.signal as s; s.correlate([1.0], [1.0])\n"
+    used = f"\nright = conv2d\ndef conv2d(*a, **k):\n{line}    return right(*a, **k)"
+    assert verdicts(grade(reference[LAYER] + used)) == {LAYER: "forbidden"}
+
+
 def test_a_helper_that_only_compares_is_no_part_of_the_solution(grade, reference):
     helper = "from scipy import signal as s\ndef compare(x): return s.convolve2d(x, x), conv2d(x, x)"
     assert verdicts(grade(reference[LAYER], helper)) == {LAYER: "passed"}

@@ -113,7 +113,7 @@ def _broken_rule(findings: list[Finding], reached: set[tuple[int, int]] | None, 
     cells but the ``others``, which define other exercises.
     """
     for found in findings:
-        if found.text.lstrip().startswith(("import ", "from ")):
+        if found.text.lstrip().startswith(("import ", "from ")) and ";" not in found.text:
             continue
         here = reached is None or (found.cell, found.line) in reached
         if found.kind == "counter" and (here or found.cell not in others):
