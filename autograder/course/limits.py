@@ -11,7 +11,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     cell_seconds: Annotated[float, Field(gt=0)] = 10.0
     call_seconds: Annotated[float, Field(gt=0)] = 5.0
-    # For all cells and calls together. An honest submission that loops wherever it can takes a twentieth of it.
+    # For all cells and calls together. An author's solution of six exercises takes less than half a second.
     submission_seconds: Annotated[float, Field(gt=0)] = 120.0
     memory_mb: Annotated[int, Field(ge=64)] = 1024
     output_kb: Annotated[int, Field(ge=1)] = 1024

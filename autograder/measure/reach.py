@@ -1,6 +1,8 @@
 """Which lines of a notebook have a part in one function: its own, and those of all that they name."""
 
 import ast
+import functools
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -17,12 +19,9 @@ def reached_lines(sources: Sequence[str], name: str) -> set[tuple[int, int]] | N
     """
     parts: dict[str, list[_Part]] = defaultdict(list)
     for index, source in enumerate(sources):
-        for node in _statements(source):
-            reads = frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))
-            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-            part = (index, first, node.end_lineno or node.lineno, reads)
-            for bound in _changes(node):
-                parts[bound].append(part)
+        for bound, first, last, reads in _statements(source):
+            for each in bound:
+                parts[each].append((index, first, last, reads))
     if name not in parts:
         return None
     pending, seen, lines = [name], set(), set()
@@ -36,13 +35,24 @@ def reached_lines(sources: Sequence[str], name: str) -> set[tuple[int, int]] | N
     return lines
 
 
-def _statements(source: str) -> list[ast.stmt]:
+@functools.lru_cache(maxsize=256)  # a notebook is read once for each of its exercises
+def _statements(source: str) -> tuple[tuple[frozenset[str], int, int, frozenset[str]], ...]:
+    """Of each statement at the top of a cell what it changes, its first and last line, and the names that it reads."""
+    body: list[ast.stmt] = []
     for text in (source, python_of(source)):
         try:
-            return ast.parse(text).body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a student's invalid escape is no business of our stderr
+                body = ast.parse(text).body
+            break
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-    return []
+    found = []
+    for node in body:
+        reads = frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+        found.append((frozenset(_changes(node)), first, node.end_lineno or node.lineno, reads))
+    return tuple(found)
 
 
 def _changes(node: ast.stmt) -> set[str]:
