@@ -14,10 +14,10 @@ Values only. Requests go in and values come out over one socket, in frames of JS
 is unpickled. An answer that is not one, an answer to another question, or one that is too large ends the sandbox.
 
 Outside stands the `supervisor`, which opens sandboxes, and `sandbox`, which clocks every request by processor time,
-bounds memory and output by the kernel's figures (`processes`), judges whatever arrives within one guard (`answers`), and
-kills a sandbox by its PID namespace. A sandbox is one process that starts no other, so that the kernel limits its memory
-and the watch outside sees all of it. Before the first call it is closed to new threads, so that no work is done where it
-is not counted.
+bounds memory and output by the kernel's figures (`processes`), judges whatever arrives within one guard (`answers`),
+and kills a sandbox by its PID namespace. A sandbox is one process that starts no other, so that the kernel limits its
+memory and the watch outside sees all of it. Before the first call it is closed to new threads, so that no work is done
+where it is not counted.
 
 What a student's code does can end its own sandbox. It cannot end the supervisor, and a zygote that ends is replaced.
 
