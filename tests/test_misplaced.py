@@ -77,7 +77,7 @@ CERTAIN = {
     "no ending": f"ada/{A1}/{A1}",
     "capital letters": f"ada/{A1}/A1-Convolution.IPYNB",
     "a folder in the folder": f"ada/{A1}/{A1}/{FILE}",
-    "a deep folder": f"ada/{A1}/my/home/work/x.ipynb",
+    "a deep folder": f"ada/{A1}/one/two/three/x.ipynb",
     "a misspelt folder": f"ada/a1-convolutoin/{FILE}",
     "a folder with capital letters": f"ada/A1-Convolution/{FILE}",
     "a folder with an underscore": f"ada/a1_convolution/{FILE}",
