@@ -1,13 +1,19 @@
 """What `autograder.measure.source_rules` finds in source, and that no source stops it."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.measure.source_names import MAX_CHARACTERS
-from autograder.measure.source_rules import Finding, inspect_source
+from autograder.course.syntax import MAX_CHARACTERS
+from autograder.measure.source_rules import Finding, SourceReading
 
 CONV = "torch.nn.functional.conv2d"
+
+
+def inspect_source(sources: list[str], forbid: Sequence[str] = ()) -> list[Finding]:
+    return SourceReading(sources).findings(forbid)
 
 
 def names(kind: str, *sources: str, forbid: tuple[str, ...] = ()) -> set[str]:

@@ -4,7 +4,6 @@ A cell that fails leaves its names as they were, and a check would test the old 
 of every run of a cell, and that is all it tells: a cell that was edited or deleted and not run is seen by nobody here.
 """
 
-import ast
 import dis
 import re
 import symtable
@@ -16,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import CodeType, FunctionType
 from typing import Any
 
-from autograder.measure.source_names import line_of, python_of
+from autograder.course.syntax import UNREADABLE, TooLong, line_of, python_of, syntax_tree
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,6 @@ def _codes(value: Any, namespace: Mapping[str, Any]) -> Iterator[CodeType]:
         pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 # What looks like a definition in a cell that Python cannot read.
 _DEFINITION = re.compile(r"^(?:async\s+)?(?:(?:def|class)\s+(\w+)|(\w+)\s*(?::[^=\n]+)?=(?!=))", re.MULTILINE)
 
@@ -179,10 +177,10 @@ def _bound(source: str, above: int | None = None) -> set[str]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                ends = [node.end_lineno or node.lineno for node in ast.parse(text).body]
+                ends = [node.end_lineno or node.lineno for node in syntax_tree(text).body]
                 last = max((end for end in ends if above is None or end < above), default=0)
                 symbols = symtable.symtable("\n".join(text.splitlines()[:last]), "<cell>", "exec").get_symbols()
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
         return {each.get_name() for each in symbols if each.is_assigned() and not each.is_imported()}
     return {first or second for first, second in _DEFINITION.findall(source)} if above is None else set()
@@ -190,10 +188,10 @@ def _bound(source: str, above: int | None = None) -> set[str]:
 
 def _syntax_error(source: str) -> BaseException | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)  # the history holds cells as Python, their magics written out
-    except _UNREADABLE as error:
+        syntax_tree(source)  # the history holds cells as Python, their magics written out
+    except TooLong:
+        return None
+    except UNREADABLE as error:
         return error
     return None
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from autograder.check.result import Frame, Lines
 from autograder.course.manifest import Exercise
-from autograder.measure import source_rules
-from autograder.measure.source_rules import Finding
+from autograder.measure.source_rules import Finding, SourceReading
 
 
 def student_frames(error: BaseException | None, namespace: Mapping[str, Any]) -> tuple[Frame, ...]:
@@ -37,7 +36,7 @@ def findings(name: str, namespace: Mapping[str, Any], exercise: Exercise) -> Ite
     history = [cell for cell in dict.fromkeys(namespace.get("In", ())) if isinstance(cell, str)][-100:]
     sources = [*history, *cells.values()]
     spans = [(f.__code__.co_filename, *_span(f)) for f in functions]
-    for found in source_rules.inspect_source(sources, exercise.forbidden_names):
+    for found in SourceReading(sources).findings(exercise.forbidden_names):
         if found.cell < len(history) or found.kind == "syntax":
             continue
         filename = list(cells)[found.cell - len(history)]

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import stat
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +16,12 @@ from typing import Any
 
 import dateutil.parser
 
+from autograder.course.syntax import UNREADABLE, syntax_tree
 from autograder.course.verdict import Verdict
 
 MAX_BYTES = 32 << 20
 MAX_CELLS = 2000
 MAX_SOURCE = 2 << 20
-MAX_PARSED = 256 << 10  # characters of a cell: a syntax tree takes some 300 times its source's memory
 MAX_VALUES = 2_000_000  # of a notebook's JSON: each takes some 100 bytes, so that 32 MB could become gigabytes
 
 
@@ -48,13 +47,9 @@ class Cell:
     @functools.cached_property
     def _names(self) -> frozenset[str] | None:
         """The names that the cell binds at its top level; None when it is not Python, or too long to be asked."""
-        if len(self.source) > MAX_PARSED:
-            return None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                body = ast.parse(self.source).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            body = syntax_tree(self.source).body
+        except UNREADABLE:
             return None
         names = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]

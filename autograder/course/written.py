@@ -6,14 +6,14 @@ given, with what is in doubt. What a cell's metadata claims is a hint here, and 
 
 import ast
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from autograder.course.submission import MAX_PARSED, Cell, Submission, words_of
+from autograder.course.submission import Cell, Submission, words_of
+from autograder.course.syntax import UNREADABLE, TooLong, syntax_tree
 
 
 @dataclass(frozen=True)
@@ -207,12 +207,12 @@ def _heading(text: str) -> str:
 
 def _is_prose(cell: Cell) -> bool:
     """Whether a code cell holds no code: comments and texts alone, or what is not Python at all."""
-    if cell.kind != "code" or len(cell.source) > MAX_PARSED or cell.source.lstrip().startswith(("%", "!")):
+    if cell.kind != "code" or cell.source.lstrip().startswith(("%", "!")):
         return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(cell.source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        body = syntax_tree(cell.source).body
+    except TooLong:
+        return False
+    except UNREADABLE:
         return "def " not in cell.source and "import " not in cell.source
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)

@@ -18,12 +18,11 @@ import ast
 import builtins
 import contextlib
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from string import Formatter
 
-from autograder.measure.source_names import MAX_CHARACTERS, python_of
+from autograder.course.syntax import UNREADABLE, read_cell, syntax_tree
 from autograder.suite.errors import error_words
 
 KNOWN_ERRORS = frozenset(
@@ -224,14 +223,8 @@ class Disclosure:
 
 def _nodes(source: str) -> Iterator[ast.AST]:
     """The nodes of a cell's syntax tree, its magics left out; none when it is no Python."""
-    if len(source) > MAX_CHARACTERS:
-        return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield from ast.walk(ast.parse(python_of(source)))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return
+    with contextlib.suppress(*UNREADABLE):
+        yield from ast.walk(read_cell(source, syntax_tree))
 
 
 def _template(node: ast.JoinedStr) -> str:

@@ -15,10 +15,9 @@ from autograder.grading.batching import BatchedStudent
 from autograder.grading.session import JailedStudent, Session, own_cells, setup_cells
 from autograder.jail.sandbox import SandboxDied
 from autograder.jail.supervisor import Supervisor
-from autograder.measure import source_rules
 from autograder.measure.plain import unusual
 from autograder.measure.reach import reached_lines
-from autograder.measure.source_rules import Finding
+from autograder.measure.source_rules import Finding, SourceReading
 from autograder.suite.errors import RunSerially, SuiteError
 from autograder.suite.runner import SuiteRun, run_suite
 
@@ -45,11 +44,11 @@ def grade_submission(
         return _report(assignment, submission, results, seed, key, (submission.problem, *submission.remarks))
     own = own_cells(assignment, submission)
     cells = [cell for _, cell in own]
-    review = _review(assignment, own)
+    reading, review = SourceReading([cell.source for cell in cells]), _review(assignment, own)
     try:
         with Session(supervisor, assignment, submission) as session:
             opened = time.monotonic()
-            results = [_grade_exercise(name, assignment, cells, session, seed, bool(review)) for name in names]
+            results = [_grade_exercise(name, assignment, cells, reading, session, seed, bool(review)) for name in names]
             seconds = {**session.seconds, "suites": time.monotonic() - opened}
             output = session.output
     except SandboxDied as death:
@@ -60,12 +59,17 @@ def grade_submission(
 
 
 def _grade_exercise(
-    name: str, assignment: Assignment, cells: list[Cell], session: Session, seed: int, clocked: bool
+    name: str,
+    assignment: Assignment,
+    cells: list[Cell],
+    reading: SourceReading,
+    session: Session,
+    seed: int,
+    clocked: bool,
 ) -> ExerciseResult:
     exercise = assignment.exercises[name]
-    sources = [cell.source for cell in cells]
-    findings = source_rules.inspect_source(sources, exercise.forbidden_names)
-    reached = reached_lines(sources, name)
+    findings = reading.findings(exercise.forbidden_names)
+    reached = reached_lines([cell.source for cell in cells], name)
     try:
         run = _run_suite(assignment.suite(name), exercise.forbidden_operators, session, seed, clocked)
     except SuiteError as error:

@@ -28,6 +28,7 @@ DECIDING = (
     "course/equivalents.py",
     "course/report.py",
     "course/submission.py",
+    "course/syntax.py",
     "grading/batching.py",
     "grading/disclosure.py",
     "grading/grade.py",

@@ -87,6 +87,14 @@ def process_ns(pid: int) -> int:
         return 0
 
 
+def is_waiting(pid: int) -> bool:
+    """Whether a process's first thread waits for something or has ended: a clock of it is exact only then.
+
+    What a thread that runs has used since the kernel's last look at it, at most some milliseconds, is not counted yet.
+    """
+    return not _read(f"/proc/{pid}/stat").rpartition(b")")[2].lstrip().startswith(b"R")
+
+
 def thread_ns(pid: int) -> int:
     """Nanoseconds of processor time of a process's first thread. Raises `OSError` when it has ended."""
     return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0])

@@ -32,6 +32,7 @@ SHORTEST_TICK = 0.002
 BETWEEN_LOOKS = 32 << 20
 FILLED_A_SECOND = os.cpu_count() * (8 << 30)  # more bytes than all threads of a sandbox can touch for the first time
 WALL_CLOCK_FACTOR = 4  # a call may take this many times its processor time by the clock, for a machine that is busy
+TO_IDLE = 0.1  # seconds that a process which has answered is given to wait for the next request
 IDLE_NS = 1_000_000  # nanoseconds that threads which only wake and sleep again may use during a measured call
 KEPT_OUTPUT = 20_000  # bytes of what a submission printed that a report keeps
 
@@ -130,8 +131,10 @@ class Sandbox:
         Raises as `call` does.
         """
         self._seal()
+        self._wait_until_idle()
         before = self._used_ns()
         outcome = self.call(call)
+        self._wait_until_idle()
         return outcome, (self._used_ns() - before) / 1e9
 
     def calls(self, calls: Sequence[Call]) -> tuple[list[Outcome | StudentError], dict[str, int]]:
@@ -289,6 +292,12 @@ class Sandbox:
             return total - first
         except OSError:
             return 0
+
+    def _wait_until_idle(self) -> None:
+        """Let the process that has answered reach its wait for the next request, so that its clock stands."""
+        deadline = time.monotonic() + TO_IDLE
+        while not processes.is_waiting(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.0001)
 
     def _used_ns(self) -> int:
         """Nanoseconds of processor time that the sandbox has used, all its threads together."""

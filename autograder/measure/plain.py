@@ -10,20 +10,19 @@ What runs is what the reader reads: magics and shell lines are translated by IPy
 
 import ast
 import builtins
-import fnmatch
-import functools
 import re
 import sys
 import types
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy
 import torch
 
+from autograder.course.syntax import MAX_CHARACTERS, TooLong, line_of
 from autograder.measure import plain_names
-from autograder.measure.source_names import MAX_CHARACTERS, UNKNOWN, Names, line_of
+from autograder.measure.source_names import UNKNOWN, Names, Node, nodes_of, one_of
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Unusual:
 
 
 @dataclass(frozen=True)
-class _Parsed:
-    cell: int
+class _Cell:
+    index: int
     source: str
-    tree: ast.Module
+    nodes: tuple[Node, ...]
     translated: bool
 
 
@@ -51,27 +50,26 @@ def unusual(sources: Sequence[str], trusted: Sequence[str] = ()) -> list[Unusual
     the text.
     """
     found: list[Unusual] = []
-    cells: list[_Parsed] = []
+    cells: list[_Cell] = []
     for index, source in enumerate(sources):
-        tree, translated, why = _parse(source)
-        if tree is not None:
-            cells.append(_Parsed(index, source, tree, translated))
+        nodes, translated, why = _read(source)
+        if nodes:
+            cells.append(_Cell(index, source, nodes, translated))
         elif why:
             found.append(Unusual(index, 1, line_of(source, 1), why))
-    known = [tree for tree, _, _ in map(_parse, trusted) if tree is not None]
     try:
-        reader = _Reader([*known, *(cell.tree for cell in cells)])
+        reader = _Reader([*(_read(source)[0] for source in trusted), *(cell.nodes for cell in cells)])
     except (RecursionError, MemoryError):
         return [Unusual(0, 1, "", "is nested too deeply to be read")]
     for cell in cells:
         try:
-            judged = [*reader.judge(cell.tree)]
+            judged = [*reader.judge(cell.nodes)]
         except (RecursionError, MemoryError):
             judged = [(1, "is nested too deeply to be read")]
         for line, why in judged:
             if cell.translated:  # into lines that may be fewer, or more
                 line = min(line, len(cell.source.splitlines()))
-            found.append(Unusual(cell.cell, line, line_of(cell.source, line), why))
+            found.append(Unusual(cell.index, line, line_of(cell.source, line), why))
     first: dict[tuple[int, int], Unusual] = {}
     for each in sorted(found, key=lambda one: (one.cell, one.line)):
         first.setdefault((each.cell, each.line), each)
@@ -81,24 +79,17 @@ def unusual(sources: Sequence[str], trusted: Sequence[str] = ()) -> list[Unusual
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _ast_of(text: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a student's invalid escape is no business of our stderr
-        return ast.parse(text)
-
-
 _RUN_BY_MAGIC = re.compile(r"\s*%%(?:time|timeit|capture)\b.*")
 
 
-@functools.lru_cache(maxsize=256)
-def _parse(source: str) -> tuple[ast.Module | None, bool, str]:
-    """The tree of a cell, whether IPython translated it, and why it cannot be read although it may run."""
-    if len(source) > MAX_CHARACTERS:
-        return None, False, f"is longer than the {MAX_CHARACTERS:,} characters that are read"
+def _read(source: str) -> tuple[tuple[Node, ...], bool, str]:
+    """The nodes of a cell, whether IPython translated it, and why it cannot be read although it may run."""
     try:
-        return _ast_of(source), False, ""
+        return nodes_of(source), False, ""
+    except TooLong:
+        return (), False, f"is longer than the {MAX_CHARACTERS:,} characters that are read"
     except (RecursionError, MemoryError):
-        return None, False, "is nested too deeply to be read"
+        return (), False, "is nested too deeply to be read"
     except (SyntaxError, ValueError):
         pass
     if _RUN_BY_MAGIC.match(source):
@@ -109,13 +100,13 @@ def _parse(source: str) -> tuple[ast.Module | None, bool, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             translation = TransformerManager().transform_cell(source)
-        return _ast_of(translation), True, ""
+        return nodes_of(translation), True, ""
     except (SyntaxError, ValueError):
         # Nothing that does not parse runs, but for single lines, which IPython may take for a magic without its sign.
         lines = [line for line in source.splitlines() if line.strip()]
-        return None, True, "may be a command of IPython's" if len(lines) == 1 else ""
+        return (), True, "may be a command of IPython's" if len(lines) == 1 else ""
     except Exception:  # IPython's translator is not made for hostile text
-        return None, True, "cannot be read"
+        return (), True, "cannot be read"
 
 
 def _magic(call: ast.Call) -> tuple[str, list[str]] | None:
@@ -128,8 +119,8 @@ def _magic(call: ast.Call) -> tuple[str, list[str]] | None:
     return None
 
 
-def _covers(patterns: Collection[str], name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _covers(patterns: tuple[str, ...], name: str) -> bool:
+    return one_of(patterns).match(name) is not None
 
 
 def _is_module(name: str) -> bool:
@@ -144,20 +135,19 @@ def _in_a_tree(name: str) -> bool:
 class _Reader:
     """Judges the cells of one notebook, which it reads as one program."""
 
-    def __init__(self, trees: Sequence[ast.Module]) -> None:
+    def __init__(self, cells: Sequence[Sequence[Node]]) -> None:
         self._names = Names()
         self._classes: set[str] = set()
         self._own: set[str] = set()
-        for tree in trees:
-            nodes = list(ast.walk(tree))
+        for nodes in cells:
             self._names.learn(nodes)
             self._learn(nodes)
         self._names.settle()
         self._own -= plain_names.NEVER
 
-    def _learn(self, nodes: Sequence[ast.AST]) -> None:
+    def _learn(self, nodes: Sequence[Node]) -> None:
         """Note the attributes and classes that the notebook itself defines."""
-        for node in nodes:
+        for node, *_ in nodes:
             match node:
                 case ast.ClassDef(name=name, body=body):
                     self._classes.add(name)
@@ -182,19 +172,18 @@ class _Reader:
                                     i.value for i in items if isinstance(i, ast.Constant) and type(i.value) is str
                                 }
 
-    def judge(self, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    def judge(self, nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:
         """The lines of a cell that are not plain, and why."""
-        pending: list[tuple[ast.AST, ast.AST, frozenset[str]]] = [(tree, tree, frozenset())]
-        while pending:
-            node, parent, local = pending.pop()
-            if isinstance(node, ast.Call) and (magic := _magic(node)):
+        of_magic: set[ast.AST] = set()  # a translated magic is judged as one, not by the words of its translation
+        for node, parent, _, local in nodes:
+            if parent in of_magic:
+                of_magic.add(node)
+            elif isinstance(node, ast.Call) and (magic := _magic(node)):
+                of_magic.add(node)
                 yield from ((node.lineno, problem) for problem in self._magic(*magic))
-                continue
-            for problem in self._node(node, parent, local):
-                yield getattr(node, "lineno", 1), problem
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                local |= _bound_in(node)
-            pending += [(child, node, local) for child in ast.iter_child_nodes(node)]
+            else:
+                for problem in self._node(node, parent, local):
+                    yield getattr(node, "lineno", 1), problem
 
     def _node(self, node: ast.AST, parent: ast.AST, local: frozenset[str]) -> Iterator[str]:
         match node:
@@ -365,32 +354,15 @@ class _Reader:
 
     def _text(self, text: str) -> Iterator[str]:
         """Judge the code that a magic runs. Its own options come first: ``%timeit -n 10 f(x)``."""
-        tree, _, why = _parse(re.sub(r"^(?:-[a-zA-Z]\s*\d*\s+)+", "", text.strip()))
-        if tree is not None:
-            yield from (problem for _, problem in self.judge(tree))
+        nodes, _, why = _read(re.sub(r"^(?:-[a-zA-Z]\s*\d*\s+)+", "", text.strip()))
+        if nodes:
+            yield from (problem for _, problem in self.judge(nodes))
         elif why:
             yield why
 
 
 def _dunder(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
-
-
-def _bound_in(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:
-    """The names that are a function's own: its parameters and what it assigns to."""
-    given = function.args
-    names = {
-        each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if each
-    }
-    shared: set[str] = set()
-    if not isinstance(function, ast.Lambda):
-        for node in ast.walk(function):
-            match node:
-                case ast.Name(id=name, ctx=ast.Store()):
-                    names.add(name)
-                case ast.Global(names=outer) | ast.Nonlocal(names=outer):
-                    shared |= set(outer)
-    return frozenset(names - shared)
 
 
 # Built-ins that do what a solution wants when they are called with a name that stands there.

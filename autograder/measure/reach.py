@@ -1,12 +1,10 @@
 """Which lines of a notebook have a part in one function: its own, and those of all that they name."""
 
 import ast
-import functools
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 
-from autograder.measure.source_names import python_of
+from autograder.course.syntax import UNREADABLE, once_a_source, read_cell, syntax_tree
 
 _Part = tuple[int, int, int, frozenset[str]]  # cell, first and last line, the names that it reads
 
@@ -35,35 +33,32 @@ def reached_lines(sources: Sequence[str], name: str) -> set[tuple[int, int]] | N
     return lines
 
 
-@functools.lru_cache(maxsize=256)  # a notebook is read once for each of its exercises
+@once_a_source
 def _statements(source: str) -> tuple[tuple[frozenset[str], int, int, frozenset[str]], ...]:
     """Of each statement at the top of a cell what it changes, its first and last line, and the names that it reads."""
-    body: list[ast.stmt] = []
-    for text in (source, python_of(source)):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a student's invalid escape is no business of our stderr
-                body = ast.parse(text).body
-            break
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
+    try:
+        body = read_cell(source, syntax_tree).body
+    except UNREADABLE:
+        body = []
     found = []
-    for node in body:
-        reads = frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))
-        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-        found.append((frozenset(_changes(node)), first, node.end_lineno or node.lineno, reads))
+    for statement in body:
+        nodes = list(ast.walk(statement))
+        reads = frozenset(each.id for each in nodes if isinstance(each, ast.Name))
+        first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))])
+        changed = frozenset(_changes(statement, nodes))
+        found.append((changed, first, statement.end_lineno or statement.lineno, reads))
     return tuple(found)
 
 
-def _changes(node: ast.stmt) -> set[str]:
+def _changes(node: ast.stmt, nodes: Sequence[ast.AST]) -> set[str]:
     """The names that a statement binds, or whose objects it may change: ``tools["c"] = f``, ``tools.append(f)``."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        inside = {name for each in ast.walk(node) if isinstance(each, ast.Global) for name in each.names}
+        inside = {name for each in nodes if isinstance(each, ast.Global) for name in each.names}
         return {node.name} | inside
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     names: set[str] = set()
-    for each in ast.walk(node):
+    for each in nodes:
         match each:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 names.add(name)

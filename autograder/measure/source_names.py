@@ -6,16 +6,13 @@ import contextlib
 import fnmatch
 import functools
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-MAX_CHARACTERS = 1_000_000
-_PYTHON_MAGICS = ("time", "timeit", "capture", "prun", "python", "python3")
-# `%magic`, `!shell`, `?help`, `names = !ls`, `help?`
-_MAGIC = re.compile(r"^(\s*)(?:%{1,2}[a-zA-Z_]|[!?]|[\w, ]+=\s*(?:%[a-zA-Z_]|!(?!=))|[\w.]+\?{1,2}\s*$).*")
+from autograder.course.syntax import once_a_source, read_cell, syntax_tree
+
 LOOP_STATEMENTS: dict[type[ast.AST], str] = {
     ast.For: "for",
     ast.AsyncFor: "async for",
@@ -28,68 +25,53 @@ LOOP_STATEMENTS: dict[type[ast.AST], str] = {
 
 
 class Node(NamedTuple):
-    """A node of a cell, the function around it, and whether it is the inner part of a dotted name."""
+    """A node of a cell, the one that it is a part of, the function or class around it by its dotted name, and the names
+    that are local to the functions around it.
+    """
 
     node: ast.AST
+    parent: ast.AST
     scope: str
-    inner: bool
+    local: frozenset[str]
 
 
-@functools.lru_cache(maxsize=256)  # a notebook is read once for each of its exercises
-def parse_cell(source: str) -> tuple[Node, ...] | tuple[int, str]:
-    """The nodes of a cell that say something, the module first; or the line and the problem that keeps it unread."""
-    if len(source) > MAX_CHARACTERS:
-        return 1, f"longer than {MAX_CHARACTERS:,} characters"
-    problem: tuple[int, str] = (1, "cannot be read")
-    for text in (source, python_of(source)):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a student's invalid escape is no business of our stderr
-                tree = ast.parse(text)
-            return tuple(node for node in _walk(tree) if isinstance(node.node, _TELLING))
-        except SyntaxError as error:
-            problem = (error.lineno or 1, f"syntax error: {error.msg}")
-        except (RecursionError, MemoryError):
-            problem = (1, "nested too deeply to read")
-        except ValueError as error:
-            problem = (1, f"no text that Python reads: {error}")
-    return problem
-
-
-def python_of(source: str) -> str:
-    """``source`` with magics and shell lines replaced and each line where it was; empty for another language."""
-    lines = source.splitlines()
-    first = next((i for i, line in enumerate(lines) if line.strip()), None)
-    if first is not None and (cell_magic := re.match(r"\s*%%(\w+)", lines[first])):
-        if cell_magic[1] not in _PYTHON_MAGICS:
-            return ""
-        lines[first] = ""
-    return "\n".join(_MAGIC.sub(r"\1pass", line) for line in lines)
-
-
-def line_of(source: str, number: int) -> str:
-    lines = source.splitlines()
-    return lines[number - 1].strip()[:200] if 0 < number <= len(lines) else ""
-
-
-# The kinds of node that bind a name, say one or loop; the others are passed over once a cell has been parsed.
-_TELLING = (
-    ast.Module, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.arg, ast.Assign,
-    ast.AnnAssign, ast.NamedExpr, ast.Name, ast.Attribute, ast.Call, ast.Subscript, *LOOP_STATEMENTS,
-)  # fmt: skip
-
-
-def _walk(tree: ast.Module) -> Iterator[Node]:
-    """Every node of a tree, the module first; no recursion."""
-    pending = [Node(tree, "", False)]
+@once_a_source
+def nodes_of(source: str) -> tuple[Node, ...]:
+    """Every node of a source, the module first and a node before its children. Raises one of `UNREADABLE`."""
+    tree = syntax_tree(source)
+    found: list[Node] = []
+    pending = [Node(tree, tree, "", frozenset())]
     while pending:
-        node, scope, inner = pending.pop()
-        yield Node(node, scope, inner)
-        within = scope
+        found.append(each := pending.pop())
+        node, scope, local = each.node, each.scope, each.local
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            within = f"{scope}.{node.name}" if scope else node.name
-        dotted = isinstance(node, ast.Attribute)
-        pending += [Node(child, within, dotted) for child in ast.iter_child_nodes(node)]
+            scope = f"{scope}.{node.name}" if scope else node.name
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            local |= _bound_in(node)
+        pending += [Node(child, node, scope, local) for child in ast.iter_child_nodes(node)]
+    return tuple(found)
+
+
+def nodes_of_cell(source: str) -> tuple[Node, ...]:
+    """The same of a cell, whose magics are passed over where it is no Python with them."""
+    return read_cell(source, nodes_of)
+
+
+def _bound_in(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:
+    """The names that are a function's own: its parameters and what it assigns to."""
+    given = function.args
+    names = {
+        each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if each
+    }
+    shared: set[str] = set()
+    if not isinstance(function, ast.Lambda):
+        for node in ast.walk(function):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()):
+                    names.add(name)
+                case ast.Global(names=outer) | ast.Nonlocal(names=outer):
+                    shared |= set(outer)
+    return frozenset(names - shared)
 
 
 # A name can be bound to itself with one more attribute, over and over; what it means then is nobody's guess.
@@ -105,9 +87,9 @@ class Names:
     stars: set[str] = field(default_factory=set)
     assignments: list[tuple[ast.expr, ast.expr]] = field(default_factory=list)
 
-    def learn(self, nodes: Iterable[ast.AST]) -> None:
+    def learn(self, nodes: Iterable[Node]) -> None:
         """Add the bindings among the nodes of one cell."""
-        for node in nodes:
+        for node, *_ in nodes:
             match node:
                 case ast.Import(names=aliases):
                     for alias in aliases:
@@ -186,11 +168,15 @@ def _under(base: str, name: str) -> str:
     return f"{UNKNOWN}.{name}" if base.startswith(UNKNOWN) else f"{base}.{name}"
 
 
-@functools.lru_cache(maxsize=64)
 def matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Matches the names that one of ``patterns`` means; an empty tuple matches none."""
-    parts = [fnmatch.translate(form) for p in map(without_builtins, patterns) for form in (p, f"{p}.*")]
-    return re.compile("|".join(parts) or r"(?!)")
+    """Matches the names that one of ``patterns`` means, and what is under them; an empty tuple matches none."""
+    return one_of(tuple(form for p in map(without_builtins, patterns) for form in (p, f"{p}.*")))
+
+
+@functools.lru_cache(maxsize=64)
+def one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches what fits one of the shell patterns."""
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
 
 
 def without_builtins(name: str) -> str:

@@ -6,18 +6,19 @@ nothing but attack a measurement, and the lines where a loop is written, which a
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from autograder.course.syntax import UNREADABLE, TooLong, line_of
 from autograder.measure.source_names import (
     LOOP_STATEMENTS,
     UNKNOWN,
     Names,
     Node,
-    line_of,
     matcher,
-    parse_cell,
+    nodes_of_cell,
     without_builtins,
 )
 
@@ -57,59 +58,90 @@ class Finding:
     scope: str = ""
 
 
-def inspect_source(sources: Sequence[str], forbid: Sequence[str] = ()) -> list[Finding]:
-    """The loops, forbidden names and attacks on the counter in the cells ``sources``, read as one program.
+class SourceReading:
+    """What the cells ``sources`` say, read as one program, once for all exercises.
 
-    ``forbid`` holds shell patterns for dotted names; each also covers what is under it, so ``scipy`` covers
-    ``scipy.signal.convolve2d``. Imports under other names, plain re-assignments, ``getattr`` and ``import_module``
-    with a literal are followed. A name that is bound more than once counts as each of the things it was bound to.
-    Never raises, whatever the text; a cell that cannot be read is one finding of kind ``syntax`` and the others are
-    read all the same.
+    Imports under other names, plain re-assignments, ``getattr`` and ``import_module`` with a literal are followed. A
+    name that is bound more than once counts as each of the things it was bound to. Never raises, whatever the text; a
+    cell that cannot be read is one finding of kind ``syntax`` and the others are read all the same.
     """
-    findings: list[Finding] = []
-    cells: list[tuple[int, str, tuple[Node, ...]]] = []
-    for index, source in enumerate(sources):
-        nodes = parse_cell(source)
-        if isinstance(nodes[0], Node):
-            cells.append((index, source, nodes))
-        else:
-            line, problem = nodes
-            findings.append(Finding("syntax", problem, line, index, line_of(source, line)))
-    names = Names()
-    for _, _, nodes in cells:
-        names.learn(node.node for node in nodes)
-    names.settle()
-    for index, source, nodes in cells:
-        try:
-            findings += _read(nodes, names, index, source, forbid)
-        except (RecursionError, MemoryError):
-            findings.append(Finding("syntax", "nested too deeply to read", 1, index, line_of(source, 1)))
-    return sorted(findings, key=lambda found: (found.cell, found.line, found.kind, found.name))
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._findings: list[Finding] = []
+        self._mentions: list[Finding] = []  # of kind `call`, with the whole of each name
+        cells: list[tuple[int, str, tuple[Node, ...]]] = []
+        names = Names()
+        for index, source in enumerate(sources):
+            try:
+                nodes = nodes_of_cell(source)
+            except UNREADABLE as error:
+                self._findings.append(_unreadable(error, index, source))
+            else:
+                names.learn(nodes)
+                cells.append((index, source, nodes))
+        names.settle()
+        for index, source, nodes in cells:
+            try:
+                for found in _read(nodes, names, index, source):
+                    (self._mentions if found.kind == "call" else self._findings).append(found)
+            except (RecursionError, MemoryError) as error:
+                self._findings.append(_unreadable(error, index, source))
+
+    def findings(self, forbid: Sequence[str] = ()) -> list[Finding]:
+        """The loops, forbidden names and attacks on the counter, in the order in which they stand.
+
+        ``forbid`` holds shell patterns for dotted names; each also covers what is under it, so ``scipy`` covers
+        ``scipy.signal.convolve2d``.
+        """
+        forbidden = matcher(tuple(forbid))
+        calls = [each for each in self._mentions if forbidden.match(without_builtins(each.name))]
+        found = [*self._findings, *(replace(call, name=_shown(call.name)) for call in calls)]
+        return sorted(found, key=lambda one: (one.cell, one.line, one.kind, one.name))
 
 
-def _read(nodes: Iterable[Node], names: Names, cell: int, source: str, forbid: Sequence[str]) -> Iterator[Finding]:
+def _unreadable(error: Exception, cell: int, source: str) -> Finding:
+    line, problem = _problem(error)
+    return Finding("syntax", problem, line, cell, line_of(source, line))
+
+
+def _problem(error: Exception) -> tuple[int, str]:
+    """The line and the words of what keeps a cell from being read."""
+    if isinstance(error, SyntaxError):
+        return error.lineno or 1, f"syntax error: {error.msg}"
+    if isinstance(error, TooLong):
+        return 1, str(error)
+    if isinstance(error, ValueError):
+        return 1, f"no text that Python reads: {error}"
+    return 1, "nested too deeply to read"
+
+
+def _shown(name: str) -> str:
+    return without_builtins(name).removeprefix(f"{UNKNOWN}.")
+
+
+def _read(nodes: Iterable[Node], names: Names, cell: int, source: str) -> Iterator[Finding]:
+    lines = ["", *(line.strip()[:200] for line in source.splitlines()), ""]
+    watched: tuple[tuple[Kind, re.Pattern[str]], ...] = (("counter", matcher(COUNTER)), ("loop", matcher(LOOPING)))
+    kinds: dict[str, tuple[Kind, ...]] = {}
     seen: set[tuple[str, str, int]] = set()
-    groups: tuple[tuple[Kind, Iterable[str]], ...] = (("call", forbid), ("counter", COUNTER), ("loop", LOOPING))
-    kinds: dict[str, list[Kind]] = {}
 
     def found(kind: Kind, name: str, node: ast.AST, scope: str) -> Iterator[Finding]:
         line = getattr(node, "lineno", 1)
         if (kind, name, line) not in seen:
             seen.add((kind, name, line))
-            yield Finding(kind, name, line, cell, line_of(source, line), scope)
+            yield Finding(kind, name, line, cell, lines[min(line, len(lines) - 1)], scope)
 
-    for node, scope, inner in nodes:
+    for node, parent, scope, _ in nodes:
         if loop := LOOP_STATEMENTS.get(type(node)):
             yield from found("loop", loop, node, scope)
         if isinstance(node, ast.Name) and node.id in scope.split(".") and isinstance(node.ctx, ast.Load):
             yield from found("loop", "recursion", node, scope)
-        for name in _said(node, names, inner):
+        for name in _said(node, names, isinstance(parent, ast.Attribute)):
             if name not in kinds:
-                kinds[name] = [
-                    kind for kind, patterns in groups if matcher(tuple(patterns)).match(without_builtins(name))
-                ]
+                kinds[name] = tuple(kind for kind, pattern in watched if pattern.match(without_builtins(name)))
+            yield from found("call", name, node, scope)
             for kind in kinds[name]:
-                yield from found(kind, name.removeprefix("builtins.").removeprefix("?."), node, scope)
+                yield from found(kind, _shown(name), node, scope)
 
 
 def _said(node: ast.AST, names: Names, inner: bool) -> Iterable[str]:
