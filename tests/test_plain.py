@@ -131,6 +131,38 @@ def test_what_is_not_plain_is_named(source, told):
     assert told in why(source)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n    def g():\n        eval = 1\n    eval('1')",
+        "def f():\n    class A:\n        eval = 1\n    eval('1')",
+        "def f():\n    eval = 1\n    class A:\n        a = eval('1')\n        eval = 2",
+        "def f():\n    [0 for eval in ()]\n    eval('1')",
+        "def f():\n    eval = 1\n    def g():\n        global eval\n        eval('1')",
+        "def f(a=eval('1'), eval=None): pass",
+        "def f():\n    @eval('1')\n    def g(eval): pass",
+        "f = lambda eval, a=eval('1'): a",
+        "class A:\n    eval = 1\n    def f(self):\n        eval('1')",
+    ],
+)
+def test_a_name_that_is_a_variable_elsewhere_is_the_built_in_one_here(source):
+    assert "uses eval" in why(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(eval):\n    return eval(1)",
+        "def f(eval):\n    def g():\n        return eval(1)",
+        "def f(eval):\n    def g():\n        nonlocal eval\n        eval = eval(1)",
+        "def f():\n    eval = len\n    return [eval(a) for a in ()]",
+        "def f(eval):\n    class A:\n        def g(self):\n            return eval(1)",
+    ],
+)
+def test_a_variable_of_a_function_is_not_the_built_in_of_its_name(source):
+    assert why(source) == []
+
+
 def test_a_line_is_named_once_with_its_cell():
     (found,) = unusual(["import torch", "import torch\nimport os, ctypes\n"])
     assert (found.cell, found.line, found.text) == (1, 2, "import os, ctypes")

@@ -167,6 +167,7 @@ the value is larger than may cross
     if line
 )
 WORD = re.compile(r"[^\W\d]\w*")
+_PART = re.compile(f"({GAP}|{re.escape(NAME)})")
 
 
 class Disclosure:
@@ -215,10 +216,12 @@ class Disclosure:
         return {node.value for node in self._nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
     @cached_property
-    def _templates(self) -> list[str]:
+    def _templates(self) -> list[list[str]]:
+        """Templates in parts, texts and what stands between them in turn."""
         formatted = [_template(node) for node in self._nodes if isinstance(node, ast.JoinedStr)]
-        found = {*TEMPLATES, *formatted, *map(_fields, self._texts)}
-        return sorted(found, key=lambda template: (-len(template), template))  # the one that says most comes first
+        found = {each for each in (*TEMPLATES, *formatted, *map(_fields, self._texts)) if WORD.search(each)}
+        # The one that says most comes first.
+        return [_PART.split(each) for each in sorted(found, key=lambda template: (-len(template), template))]
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:
@@ -239,13 +242,13 @@ def _fields(text: str) -> str:
     return made if GAP in made else ""
 
 
-def _filled(template: str, message: str, words: set[str]) -> str:
-    """``template`` with those of its names that may be told; nothing when ``message`` does not fit it.
+def _filled(template: Sequence[str], message: str, words: set[str]) -> str:
+    """A template with those of its names that may be told; nothing when ``message`` does not fit it.
 
     Each part of the template is taken where it comes first, which finds a fit where there is one, in linear time.
     """
-    told, *parts = re.split(f"({GAP}|{re.escape(NAME)})", template)
-    if not parts or not message.startswith(told) or not re.search(r"[^\W\d]", template):
+    told, *parts = template
+    if not parts or not message.startswith(told):
         return ""
     at = len(told)
     while parts:

@@ -22,7 +22,7 @@ import torch
 
 from autograder.course.syntax import MAX_CHARACTERS, TooLong, line_of
 from autograder.measure import plain_names
-from autograder.measure.source_names import UNKNOWN, Names, Node, nodes_of, one_of
+from autograder.measure.source_names import UNKNOWN, Names, Node, Scope, nodes_of, one_of
 
 
 @dataclass(frozen=True)
@@ -175,17 +175,17 @@ class _Reader:
     def judge(self, nodes: Sequence[Node]) -> Iterator[tuple[int, str]]:
         """The lines of a cell that are not plain, and why."""
         of_magic: set[ast.AST] = set()  # a translated magic is judged as one, not by the words of its translation
-        for node, parent, _, local in nodes:
+        for node, parent, _, scope in nodes:
             if parent in of_magic:
                 of_magic.add(node)
             elif isinstance(node, ast.Call) and (magic := _magic(node)):
                 of_magic.add(node)
                 yield from ((node.lineno, problem) for problem in self._magic(*magic))
             else:
-                for problem in self._node(node, parent, local):
+                for problem in self._node(node, parent, scope):
                     yield getattr(node, "lineno", 1), problem
 
-    def _node(self, node: ast.AST, parent: ast.AST, local: frozenset[str]) -> Iterator[str]:
+    def _node(self, node: ast.AST, parent: ast.AST, scope: Scope | None) -> Iterator[str]:
         match node:
             case ast.Import(names=aliases):
                 for alias in aliases:
@@ -204,7 +204,7 @@ class _Reader:
             case ast.Attribute():
                 yield from self._name(node, parent) if isinstance(node.ctx, ast.Load) else self._set(node)
             case ast.Name(id=name, ctx=ast.Load()):
-                if name not in local and name in vars(builtins) and name in self._names.meanings:
+                if name in vars(builtins) and name in self._names.meanings and not (scope and scope.binds(name)):
                     # Somewhere else it means something else; here it may be the built-in one.
                     yield from filter(None, [self._dotted(f"builtins.{name}")])
                 yield from self._name(node, parent)

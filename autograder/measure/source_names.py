@@ -24,54 +24,89 @@ LOOP_STATEMENTS: dict[type[ast.AST], str] = {
 }
 
 
+@dataclass(eq=False)
+class Scope:
+    """A function, a class or the targets of a comprehension: the names that it binds, and the scope around it."""
+
+    outer: "Scope | None"
+    is_function: bool
+    own: set[str] = field(default_factory=set)
+    of_module: set[str] = field(default_factory=set)  # those that it says are `global`
+    of_outer: set[str] = field(default_factory=set)  # those that it says are `nonlocal`
+
+    def binds(self, name: str) -> bool:
+        """Whether ``name`` is certainly a variable of this function or of one around it, as Python looks names up."""
+        if name in self.of_module or (name in self.own and not self.is_function):
+            return False  # a name of a class is looked for among the module's and the built-in ones as well
+        if name in self.own and name not in self.of_outer:
+            return True
+        return self.outer is not None and self.outer.binds(name)
+
+
 class Node(NamedTuple):
-    """A node of a cell, the one that it is a part of, the function or class around it by its dotted name, and the names
-    that are local to the functions around it.
+    """A node of a cell, the one that it is a part of, the dotted name of the function or class around it, and the scope
+    that its names are looked up in; None at the top of the cell.
     """
 
     node: ast.AST
     parent: ast.AST
-    scope: str
-    local: frozenset[str]
+    around: str
+    scope: Scope | None
 
 
 @once_a_source
 def nodes_of(source: str) -> tuple[Node, ...]:
-    """Every node of a source, the module first and a node before its children. Raises one of `UNREADABLE`."""
+    """The nodes of a source, the module first and a node before its children. Raises one of `UNREADABLE`.
+
+    Those that say nothing by themselves are left out: contexts, operators, ``pass``.
+    """
     tree = syntax_tree(source)
     found: list[Node] = []
-    pending = [Node(tree, tree, "", frozenset())]
+    pending = [Node(tree, tree, "", None)]
     while pending:
         found.append(each := pending.pop())
-        node, scope, local = each.node, each.scope, each.local
+        node, _, around, scope = each
+        if scope is not None:
+            _note(node, scope)
+        inside, inner = _opened(node, scope)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            scope = f"{scope}.{node.name}" if scope else node.name
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            local |= _bound_in(node)
-        pending += [Node(child, node, scope, local) for child in ast.iter_child_nodes(node)]
+            around = f"{around}.{node.name}" if around else node.name
+        for name in node._fields:
+            part = getattr(node, name, None)
+            its = inner if name == inside else scope
+            for child in part if isinstance(part, list) else (part,):
+                if isinstance(child, ast.AST) and child._fields:
+                    pending.append(Node(child, node, around, its))
     return tuple(found)
+
+
+def _opened(node: ast.AST, scope: Scope | None) -> tuple[str, Scope | None]:
+    """The field of a node that is in a scope of its own, and that scope. Defaults and decorators are in none."""
+    match node:
+        case ast.FunctionDef(args=given) | ast.AsyncFunctionDef(args=given) | ast.Lambda(args=given):
+            all_of_them = (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg)
+            return "body", Scope(scope, True, {each.arg for each in all_of_them if each})
+        case ast.ClassDef():
+            return "body", Scope(scope, False)
+        case ast.comprehension():
+            return "target", Scope(scope, False)
+    return "", None
+
+
+def _note(node: ast.AST, scope: Scope) -> None:
+    """Note in a scope what a node binds there. What else binds a name, as an import, is left out: it is judged."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            scope.own.add(name)
+        case ast.Global(names=names):
+            scope.of_module.update(names)
+        case ast.Nonlocal(names=names):
+            scope.of_outer.update(names)
 
 
 def nodes_of_cell(source: str) -> tuple[Node, ...]:
     """The same of a cell, whose magics are passed over where it is no Python with them."""
     return read_cell(source, nodes_of)
-
-
-def _bound_in(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> frozenset[str]:
-    """The names that are a function's own: its parameters and what it assigns to."""
-    given = function.args
-    names = {
-        each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if each
-    }
-    shared: set[str] = set()
-    if not isinstance(function, ast.Lambda):
-        for node in ast.walk(function):
-            match node:
-                case ast.Name(id=name, ctx=ast.Store()):
-                    names.add(name)
-                case ast.Global(names=outer) | ast.Nonlocal(names=outer):
-                    shared |= set(outer)
-    return frozenset(names - shared)
 
 
 # A name can be bound to itself with one more attribute, over and over; what it means then is nobody's guess.

@@ -131,17 +131,17 @@ def _read(nodes: Iterable[Node], names: Names, cell: int, source: str) -> Iterat
             seen.add((kind, name, line))
             yield Finding(kind, name, line, cell, lines[min(line, len(lines) - 1)], scope)
 
-    for node, parent, scope, _ in nodes:
+    for node, parent, around, _ in nodes:
         if loop := LOOP_STATEMENTS.get(type(node)):
-            yield from found("loop", loop, node, scope)
-        if isinstance(node, ast.Name) and node.id in scope.split(".") and isinstance(node.ctx, ast.Load):
-            yield from found("loop", "recursion", node, scope)
+            yield from found("loop", loop, node, around)
+        if isinstance(node, ast.Name) and node.id in around.split(".") and isinstance(node.ctx, ast.Load):
+            yield from found("loop", "recursion", node, around)
         for name in _said(node, names, isinstance(parent, ast.Attribute)):
             if name not in kinds:
                 kinds[name] = tuple(kind for kind, pattern in watched if pattern.match(without_builtins(name)))
-            yield from found("call", name, node, scope)
+            yield from found("call", name, node, around)
             for kind in kinds[name]:
-                yield from found(kind, _shown(name), node, scope)
+                yield from found(kind, _shown(name), node, around)
 
 
 def _said(node: ast.AST, names: Names, inner: bool) -> Iterable[str]:
