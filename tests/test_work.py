@@ -12,9 +12,9 @@ from torch.utils._python_dispatch import _disable_current_modes
 from autograder.measure import work
 from autograder.measure.operators import used_operators
 from autograder.measure.work import Work, grows
-from autograder.suite.errors import Loops, Mismatch, StudentError
+from autograder.suite.errors import Loops, Mismatch, Slow, StudentError
 from autograder.suite.loops import assert_right_when_large, loop_free
-from autograder.suite.student import LocalFunction, LocalStudent, StudentFunction
+from autograder.suite.student import LocalFunction, LocalStudent, StudentFunction, Timed
 
 SIZES = (6, 9, 13)
 
@@ -376,3 +376,36 @@ def test_another_branch_for_larger_inputs_is_no_loop_where_two_large_ones_have_o
     assert not grows(branches)
     assert grows([*branches[:2], Work(901, branches[1].operators)])
     assert grows([branches[0], branches[2]])  # two sizes alone do not tell
+
+
+class Clocked(LocalFunction):
+    """A function with given times beside the author's solution's."""
+
+    is_clocked = True
+
+    def __init__(self, seconds: list[float], reference: list[float]) -> None:
+        super().__init__("double", lambda x: x * 2)
+        self.times = iter(zip(seconds, reference, strict=True))
+
+    def beside_reference(self, *args, **kwargs):
+        return Timed(self.function(*args, **kwargs), *next(self.times))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reference"),
+    [
+        ([0.9, 0.001, 0.9], [0.001] * 3),  # the first imports, the last collects garbage
+        ([0.0001] * 3, [0.0001, 0.0, 0.0001]),  # a clock that stood still
+        ([0.9] * 3 + [0.001], [0.001] * 4),  # a busy machine, three times
+    ],
+)
+def test_one_fast_call_is_enough_for_the_clock(seconds, reference):
+    double = Clocked(seconds, reference)
+    loop_free(double, lambda n: (torch.ones(n),), lambda x: x * 2, clocked=[lambda: (torch.ones(9),)])
+    assert next(double.times, None) is None
+
+
+def test_what_is_slow_each_time_is_told_by_how_much():
+    double = Clocked([0.9] * 6, [0.001] * 6)
+    with pytest.raises(Slow, match="900 times"):
+        loop_free(double, lambda n: (torch.ones(n),), lambda x: x * 2, clocked=[lambda: (torch.ones(9),)])

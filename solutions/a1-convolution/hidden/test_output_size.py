@@ -1,10 +1,9 @@
-"""Hidden suite: the number of windows along one axis, against the sizes that PyTorch's own convolution gives."""
+"""Hidden suite: the number of windows along one axis, against the number of views that PyTorch finds of it."""
 
 import re
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from autograder.suite import Failure, assert_close, assert_refuses, assert_right_when_large, integers, loop_free
 
@@ -14,7 +13,7 @@ def draw(rng, low, high):
 
 
 def measured(n, k, s=1, p=0, d=1):
-    return F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), stride=s, padding=p, dilation=d).shape[-1]
+    return torch.empty(n + 2 * p).unfold(0, d * (k - 1) + 1, s).shape[0]
 
 
 @pytest.mark.points(2)
