@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from autograder.course.assignment import load_assignment
@@ -16,6 +17,7 @@ from autograder.course.errors import AssignmentError
 from autograder.course.files import UNFINISHED, remove_unfinished
 from autograder.grading.grader import Grader
 from autograder.nbgrader import release as releasing
+from autograder.nbgrader.database import open_gradebook
 from autograder.nbgrader.release import known, release, require
 from tests.author_guide import NAME, write_assignment
 from tests.conftest import command, empty_course
@@ -108,6 +110,26 @@ def test_what_nbgrader_refuses_leaves_the_old_one(root, monkeypatch):
     with pytest.raises(AssignmentError, match="no"):
         release(load_assignment(root, NAME))
     assert files(root / "assignments") == before
+
+
+def test_other_cells_than_submissions_were_graded_with_are_refused_with_the_way_out(root):
+    release(load_assignment(root, NAME))
+    with open_gradebook(root) as gradebook:
+        gradebook.add_student("ada")
+        gradebook.add_submission(NAME, "ada")
+    notebook = nbformat.read(root / "solutions" / NAME / f"{NAME}.ipynb", as_version=4)
+    mark = {"grade_id": "note", "locked": True, "grade": False, "solution": False, "schema_version": 3, "task": False}
+    notebook.cells.append(nbformat.v4.new_markdown_cell("A note.", metadata={"nbgrader": mark}))
+    nbformat.write(notebook, root / "solutions" / NAME / f"{NAME}.ipynb")
+    before = files(root / "assignments")
+    done = command("autograder", "release", NAME, cwd=root)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and f"`nbgrader db assignment remove {NAME} --force`" in line
+    assert files(root / "assignments") == before
+    command("nbgrader", "db", "assignment", "remove", NAME, "--force", cwd=root, check=True)
+    done = command("autograder", "release", NAME, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert known(load_assignment(root, NAME))
 
 
 def test_where_folders_cannot_be_exchanged_the_files_are_one_by_one(root, tmp_path, monkeypatch):

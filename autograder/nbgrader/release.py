@@ -16,7 +16,7 @@ from nbgrader.converters import GenerateAssignment
 from autograder.course import agreement, files
 from autograder.course.assignment import Assignment
 from autograder.course.errors import AssignmentError
-from autograder.nbgrader.converters import convert, course_directory
+from autograder.nbgrader.converters import SubmissionError, convert, course_directory
 from autograder.nbgrader.database import open_gradebook
 from autograder.nbgrader.gradebook import set_due_date
 
@@ -35,7 +35,7 @@ def release(assignment: Assignment) -> None:
         generate(assignment, folder)
         _refuse(assignment, agreement.leaks(assignment, folder / assignment.name))
         # The gradebook first, for nbgrader may refuse; `require` finds out when the folder was not put in place after.
-        generate(assignment, folder, tell_gradebook=True)
+        _tell_gradebook(assignment, folder)
         put_in_place(folder / assignment.name, assignment.release)
     set_due_date(assignment)
 
@@ -46,6 +46,21 @@ def generate(assignment: Assignment, into: Path, tell_gradebook: bool = False) -
     course.config.CourseDirectory.release_directory = course.release_directory = str(into)
     course.config.SaveCells.enabled = tell_gradebook
     convert(GenerateAssignment, course, force=True, no_database=not tell_gradebook)
+
+
+def _tell_gradebook(assignment: Assignment, folder: Path) -> None:
+    try:
+        generate(assignment, folder, tell_gradebook=True)
+    except SubmissionError as error:
+        if "there are submissions associated" not in str(error):
+            raise
+        name = assignment.name
+        raise AssignmentError(
+            f"{name} cannot be released with cells added, removed or renamed: the gradebook holds submissions that "
+            "were graded without the change; take it back, or run `autograder backup`, "
+            f"`nbgrader db assignment remove {name} --force`, `autograder release {name}` and "
+            f"`autograder grade {name}`: its scores and comments by hand are then in the backup alone"
+        ) from error
 
 
 def known(assignment: Assignment) -> bool:
