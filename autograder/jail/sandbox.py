@@ -294,9 +294,13 @@ class Sandbox:
             return 0
 
     def _wait_until_idle(self) -> None:
-        """Let the process that has answered reach its wait for the next request, so that its clock stands."""
-        deadline = time.monotonic() + TO_IDLE
-        while not processes.is_waiting(self.pid) and time.monotonic() < deadline:
+        """Let the process that has answered reach its wait for the next request, so that its clock stands.
+
+        It is said to wait a moment before the kernel stops its clock, so it is looked at twice.
+        """
+        deadline, seen = time.monotonic() + TO_IDLE, 0
+        while seen < 2 and time.monotonic() < deadline:
+            seen = seen + 1 if processes.is_waiting(self.pid) else 0
             time.sleep(0.0001)
 
     def _used_ns(self) -> int:

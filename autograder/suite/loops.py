@@ -1,5 +1,6 @@
 """Says whether a student's function loops over its input, by the work of calls at growing sizes."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -85,7 +86,9 @@ def loop_free(
 
 
 TIMES_REFERENCE = 10  # as long as the author's solution a right one without a loop may take
-_CLOCKED_CALLS = 3  # of which the fastest counts: the first may import or compile; twice as many before one is charged
+_CLOCKED_CALLS = (
+    3  # the student's fastest counts, beside the middle one of the author's: any may import, compile or be disturbed
+)
 _LEAST_SECONDS = 20e-6  # that a call across the wall takes by itself; a clock that shows less stood still
 
 
@@ -104,7 +107,7 @@ def _require_fast(
         _require_right_when_large([True for _ in found], found)
         taken.append(timed.seconds)
         reference.append(timed.reference)
-        times = min(taken) / max(min(reference), _LEAST_SECONDS)
+        times = min(taken) / max(statistics.median(reference), _LEAST_SECONDS)
         if at >= _CLOCKED_CALLS and times <= TIMES_REFERENCE:
             return
     raise Slow(times)
