@@ -33,10 +33,11 @@ _NAMES = {
     for one, other in (pair.split(), pair.split()[::-1])
 }  # fmt: skip
 # Calls whose result goes on without them: ``x.clone()`` becomes ``x``.
-_DROPPED = frozenset(
-    "abs clamp clone contiguous detach div double exp float flip int log long masked_fill mean mul neg nan_to_num round "
-    "sqrt squeeze sum to transpose type unsqueeze where".split()
-)
+_DROPPED = frozenset((
+    "abs", "clamp", "clone", "contiguous", "detach", "div", "double", "exp", "flip", "float", "int", "log", "long",
+    "masked_fill", "mean", "mul", "nan_to_num", "neg", "round", "sqrt", "squeeze", "sum", "to", "transpose", "type",
+    "unsqueeze", "where",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)

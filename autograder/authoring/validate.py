@@ -4,10 +4,11 @@ import filecmp
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.authoring import sample_class, student_run, variants
+from autograder.authoring import sample_class, student_run, survivors, variants
+from autograder.authoring.survivors import Tally
 from autograder.course import agreement
 from autograder.course.assignment import HIDDEN, VISIBLE, Assignment, reference_sources
 from autograder.course.errors import AssignmentError
@@ -55,10 +56,12 @@ class Validation:
 
     ``scores`` holds by variant, the reference solution and the untouched release among them, and by exercise what it
     got, the most frequent first: one entry, unless it depends on the draw. It is empty where nothing was graded.
+    ``mutants`` holds by exercise what its suite finds of them, where they were asked for.
     """
 
     checks: tuple[Check, ...]
     scores: dict[str, dict[str, tuple[Score, ...]]]
+    mutants: dict[str, Tally] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -72,8 +75,9 @@ def validate(
     progress: Callable[[Check], None] = lambda check: None,
     draws: int = 1,
     graded: Callable[[int, int], None] = lambda done, of: None,
+    mutants: bool = False,
 ) -> Validation:
-    """Make every check of one assignment, with ``draws`` draws of the hidden suites' inputs.
+    """Make every check of one assignment, with ``draws`` draws of the hidden suites' inputs, and ``mutants`` or not.
 
     What is found by reading is checked first, and nothing is run while any of that does not hold. ``progress`` is told
     of each check, ``graded`` of how many gradings are done. Raises `AssignmentError` when its files cannot be read at
@@ -99,8 +103,13 @@ def validate(
         "the released notebook, solved, runs from top to bottom with every check green",
         student_run.problems(assignment),
     )
+    tallies: dict[str, Tally] = {}
+    if mutants:
+        tallies, problems = survivors.tally(assignment, executor or LocalExecutor(), SEED, graded)
+        made = sum(each.made for each in tallies.values())
+        add(f"every mutant that is wrong is found ({made:,} mutants)", problems)
     hidden = [each for each in candidates if each.suites == HIDDEN]
-    return Validation(tuple(checks), {each.name: each.scores(reports[each]) for each in hidden})
+    return Validation(tuple(checks), {each.name: each.scores(reports[each]) for each in hidden}, tallies)
 
 
 def static_checks(assignment: Assignment) -> dict[str, Iterable[str]]:

@@ -30,6 +30,9 @@ def add_to(commands: Commands) -> None:
     validate.add_argument(
         "--draws", type=positive, default=1, help="how many draws of the hidden suites' inputs to grade (default: 1)"
     )
+    validate.add_argument(
+        "--mutants", action="store_true", help="grade every small change of right solutions too, which takes minutes"
+    )
     validate.add_argument("--json", action="store_true", help="print the checks and the scores of variants as JSON")
     redteam = commands.add(
         "redteam", _redteam, "attack the grader with submissions that cheat, and check what each gets"
@@ -79,7 +82,7 @@ def _validate(args: argparse.Namespace) -> int:
             def graded(done: int, of: int, progress: Progress = progress, bar: TaskID = bar) -> None:
                 progress.update(bar, completed=done, total=of, visible=done < of)
 
-            found = validate.validate(assignment, executor(args), show, args.draws, graded)
+            found = validate.validate(assignment, executor(args), show, args.draws, graded, args.mutants)
         holds &= found.holds
         if args.json:
             print(json.dumps({"assignment": assignment.name} | _as_data(found)))
@@ -93,6 +96,16 @@ def _as_data(found: "Validation") -> dict[str, object]:
         "scores": {
             variant: {name: [asdict(score) for score in scores] for name, scores in exercises.items()}
             for variant, exercises in found.scores.items()
+        },
+        "mutants": {
+            name: {
+                "made": tally.made,
+                "killed": tally.killed,
+                "share": tally.share,
+                "equivalent": [asdict(each) | {"why": why} for each, why in tally.equivalent.items()],
+                "survivors": [asdict(each) for each in tally.survivors],
+            }
+            for name, tally in found.mutants.items()
         },
     }
 
