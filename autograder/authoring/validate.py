@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.authoring import sample_class, student_run, survivors, variants
+from autograder.authoring import hinting, sample_class, student_run, survivors, variants
 from autograder.authoring.survivors import Tally
 from autograder.course import agreement
 from autograder.course.assignment import HIDDEN, VISIBLE, Assignment, reference_sources
@@ -103,6 +103,9 @@ def validate(
         "the released notebook, solved, runs from top to bottom with every check green",
         student_run.problems(assignment),
     )
+    wrong = {each.name: each for each in variants.read_variants(assignment) if each.kind == variants.WRONG}
+    firsts = ((wrong[each.name], reports[each][0]) for each in candidates if each.name in wrong)
+    add("hints.json is what the known-wrong variants give", hinting.stale(assignment, firsts))
     tallies: dict[str, Tally] = {}
     if mutants:
         tallies, problems = survivors.tally(assignment, executor or LocalExecutor(), SEED, graded)

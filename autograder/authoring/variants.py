@@ -1,7 +1,8 @@
 """Right and wrong ways to solve an assignment's exercises, which its author writes down to prove its suites with.
 
 ``variants/correct/*.py`` each say ``SOLVES = ("<exercise>", …)``, and ``variants/wrong/*.py`` say
-``FAILS = {"<exercise>": "<verdict>", …}``. Nothing of them is run here.
+``FAILS = {"<exercise>": "<verdict>", …}``; what these say as ``HINT``, or else the first line of their docstring, is
+the hint for their mistake. Nothing of them is run here.
 """
 
 import ast
@@ -24,11 +25,15 @@ LEAST = 1  # variants of each kind for each exercise
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to solve some exercises. ``kind`` is `CORRECT` or `WRONG`, ``verdicts`` what each exercise must get."""
+    """One way to solve some exercises. ``kind`` is `CORRECT` or `WRONG`, ``verdicts`` what each exercise must get.
+
+    ``hint`` is the sentence for a student who makes the mistake of a wrong one.
+    """
 
     path: Path
     kind: str
     verdicts: dict[str, Verdict]
+    hint: str = ""
 
     @property
     def name(self) -> str:
@@ -81,7 +86,11 @@ def _read(path: Path, kind: str, assignment: Assignment) -> Variant:
         raise AssignmentError(
             f"{where}: {constant} says {bad[0]!r}, and a variant can fail as {', '.join(CAN_FAIL_WITH)}"
         )
-    return Variant(path, kind, {name: Verdict(verdict) for name, verdict in said.items()})
+    module = parsed(path, assignment.root)
+    hint = _constant(module, "HINT") or (ast.get_docstring(module) or "").partition("\n")[0]
+    if not isinstance(hint, str) or not hint:
+        raise AssignmentError(f"{where} should begin with a docstring that says what its mistake is, or have a HINT")
+    return Variant(path, kind, {name: Verdict(verdict) for name, verdict in said.items()}, hint)
 
 
 def _constant(module: ast.Module, name: str) -> Any:

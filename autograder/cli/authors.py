@@ -1,4 +1,4 @@
-"""Commands of authors: release, bundle, validate, redteam, sample."""
+"""Commands of authors: release, bundle, validate, hints, redteam, sample."""
 
 import argparse
 import json
@@ -34,6 +34,9 @@ def add_to(commands: Commands) -> None:
         "--mutants", action="store_true", help="grade every small change of right solutions too, which takes minutes"
     )
     validate.add_argument("--json", action="store_true", help="print the checks and the scores of variants as JSON")
+    hints = commands.add("hints", _hints, "make hints.json: which tests each known-wrong variant fails, and its hint")
+    hints.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    hints.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     redteam = commands.add(
         "redteam", _redteam, "attack the grader with submissions that cheat, and check what each gets"
     )
@@ -108,6 +111,15 @@ def _as_data(found: "Validation") -> dict[str, object]:
             for name, tally in found.mutants.items()
         },
     }
+
+
+def _hints(args: argparse.Namespace) -> int:
+    from autograder.authoring import hinting, validate
+
+    for assignment in chosen(args):
+        hinting.make(assignment, executor(args), validate.SEED)
+        print(f"solutions/{assignment.name}/hints.json")
+    return 0
 
 
 def _redteam(args: argparse.Namespace) -> int:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from autograder.course import files, places
 from autograder.course.assignment import Assignment
+from autograder.course.hints import FILE as HINTS
+from autograder.course.hints import hints_for, read_hints
 from autograder.course.report import Report
 from autograder.grading import keys
 from autograder.grading.local import available_cores, die_with_parent
@@ -82,7 +84,8 @@ def write_page(assignment: Assignment, store: Store, student: str, standing: Sta
     """Write our page on a student's latest report into ``folder``; nothing when there is no report."""
     report = _report(assignment, store, student)
     if report is not None:
-        page = feedback_page.page(report, assignment.manifest, datetime.now(UTC), standing)
+        hints = hints_for(read_hints(assignment), report)
+        page = feedback_page.page(report, assignment.manifest, datetime.now(UTC), standing, hints)
         files.write_whole(folder / OURS, page)
 
 
@@ -154,6 +157,7 @@ def _made_from(assignment: Assignment, store: Store, student: str, standing: Sta
         latest.key if latest else "",
         asdict(standing),
         _about(_notebook(assignment, student)),
+        _about(assignment.source / HINTS),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -3,9 +3,10 @@
 Both are complete in themselves: no script, no request, nothing of a hidden test but the sentence that it says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from autograder.course.manifest import Manifest
 from autograder.course.report import ExerciseResult, Report, TestResult, UnusualLine
@@ -24,6 +25,7 @@ class _Exercise:
     result: ExerciseResult
     title: str
     given: Given = NOTHING
+    hint: str = ""
 
     @property
     def symbol(self) -> str:
@@ -94,8 +96,14 @@ class _Written:
         return "Read and graded by a person." if self.given.by_hand is not None else "There is no answer to read."
 
 
-def page(report: Report, manifest: Manifest, graded_at: datetime, standing: Standing | None = None) -> str:
-    """The feedback on one submission as one HTML page.
+def page(
+    report: Report,
+    manifest: Manifest,
+    graded_at: datetime,
+    standing: Standing | None = None,
+    hints: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The feedback on one submission as one HTML page, with the hint for each exercise that has one.
 
     ``standing`` is what the gradebook says of it: scores and comments by hand, and what being late costs. Without it
     the page tells of the report alone.
@@ -124,7 +132,12 @@ def page(report: Report, manifest: Manifest, graded_at: datetime, standing: Stan
         share=min(1.0, max(0.0, score / max_score)) if max_score else 0.0,
         notes=[_lateness(standing, manifest), sentence(report.verdict.meaning) if whole else ""],
         exercises=[
-            _Exercise(result, manifest.exercise[result.name].title, given.get(result.name, NOTHING))
+            _Exercise(
+                result,
+                manifest.exercise[result.name].title,
+                given.get(result.name, NOTHING),
+                hints.get(result.name, ""),
+            )
             for result in report.exercises
         ],
         written=written,
