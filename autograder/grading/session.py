@@ -175,9 +175,10 @@ class JailedStudent:
         outcome, seconds = self._asked(call, lambda sandbox: sandbox.timed(call))
         try:
             _, reference = self._session.reference().timed(call)
+            crossing = self._session.reference().crossing()
         except StudentError as error:
             raise SupervisorError(f"the author's solution failed beside a student's: {error.detail}") from error
-        return Timed(outcome.value, seconds, reference)
+        return Timed(outcome.value, seconds, reference, crossing)
 
     def _asked(self, call: Call, ask: Callable[[Sandbox], Any]) -> Any:
         if len(self._deaths) >= DEATHS_PER_EXERCISE:

@@ -131,11 +131,18 @@ class Sandbox:
         Raises as `call` does.
         """
         self._seal()
+        return self._clocked(lambda: self.call(call))
+
+    def crossing(self) -> float:
+        """The same seconds of a request in which nothing is called. Raises `SandboxDied`."""
+        return self._clocked(lambda: self.names(()))[1]
+
+    def _clocked(self, ask: Callable[[], Answer]) -> tuple[Answer, float]:
         self._wait_until_idle()
         before = self._used_ns()
-        outcome = self.call(call)
+        answer = ask()
         self._wait_until_idle()
-        return outcome, (self._used_ns() - before) / 1e9
+        return answer, (self._used_ns() - before) / 1e9
 
     def calls(self, calls: Sequence[Call]) -> tuple[list[Outcome | StudentError], dict[str, int]]:
         """Make calls, one after another in the time of one: the outcome or the error of each, and all their operators.

@@ -27,11 +27,14 @@ class Echo(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """A call's value, and seconds of processor time: those that it took, and those that the author's solution took."""
+    """A call's value, and seconds of processor time: those that it took, those that the author's solution took, and
+    those that a request took in which nothing was called.
+    """
 
     value: Any
     seconds: float
     reference: float
+    crossing: float
 
 
 class StudentFunction:
