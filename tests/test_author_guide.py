@@ -23,8 +23,27 @@ def test_the_guide_shows_every_file_and_cell_of_an_assignment(course):
     }  # fmt: skip
 
 
+def test_the_skeleton_is_what_the_guide_shows(course, tmp_path):
+    root = empty_course(tmp_path / "course")
+    done = command("autograder", "new", NAME, cwd=root)
+    assert (done.returncode, done.stdout) == (0, f"solutions/{NAME}\n")
+    made, shown = (
+        {path.relative_to(folder): path.read_text() for path in folder.rglob("*") if path.is_file()}
+        for folder in (root / "solutions" / NAME, course / "solutions" / NAME)
+    )
+    assert made == {path: text for path, text in shown.items() if path.name != "hints.json"}
+
+
+@pytest.mark.parametrize(("name", "sentence"), [(NAME, "is there already"), ("B 1", "cannot be an assignment's name")])
+def test_a_name_that_is_none_or_taken_is_refused(course, name, sentence):
+    done = command("autograder", "new", name, cwd=course)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and sentence in line
+
+
 def test_what_it_shows_validates(course):
     assert command("autograder", "release", NAME, cwd=course).stdout == f"assignments/{NAME}\n"
+    assert command("autograder", "hints", NAME, cwd=course).stdout == f"solutions/{NAME}/hints.json\n"
     done = command("autograder", "validate", NAME, "--draws", "3", "--json", cwd=course)
     found = json.loads(done.stdout)
     assert [problem for check in found["checks"] for problem in check["problems"]] == []

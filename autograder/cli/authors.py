@@ -1,4 +1,4 @@
-"""Commands of authors: release, bundle, validate, hints, redteam, sample."""
+"""Commands of authors: new, release, bundle, validate, hints, redteam, sample."""
 
 import argparse
 import json
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Add the commands of authors."""
+    new = commands.add(
+        "new", _new, "make the skeleton of an assignment: a small whole one, to be replaced piece by piece"
+    )
+    new.add_argument("name", help="what to call it: small letters, digits and hyphens")
     release = commands.add("release", _release, "generate what students get from solutions/, and tell the gradebook")
     release.add_argument("assignment", nargs="*", help="assignments (default: all)")
     bundle = commands.add("bundle", _bundle, "make the zip that students download")
@@ -46,6 +50,22 @@ def add_to(commands: Commands) -> None:
     made = commands.add("sample", _sample, "make the sample class's submissions from their recipes")
     made.add_argument("assignment")
     made.add_argument("--submitted", type=Path, help="where to (default: submitted/ of the course)")
+
+
+def _new(args: argparse.Namespace) -> int:
+    from autograder.authoring import skeleton
+
+    here = args.root or Path.cwd()
+    # A course's first assignment is what makes it one for `find_root`.
+    root = here if (here / "nbgrader_config.py").is_file() else root_of(args)
+    place = skeleton.make(root, args.name)
+    print(place.relative_to(place.parents[1]))
+    say.print(
+        f"next: write it, then `autograder release {args.name}`, `autograder hints {args.name}` and "
+        f"`autograder validate {args.name} --draws 30`",
+        soft_wrap=True,
+    )
+    return 0
 
 
 def _release(args: argparse.Namespace) -> int:
