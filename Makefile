@@ -72,7 +72,7 @@ test: $(TEST_READY) site | system-jail system-browser  ## all tests but the long
 	@# A core for each of the two: threads that wait for each other take several times as long.
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-proof: $(TEST_READY) site | system-jail system-browser  ## the longest tests (about an hour), or one of them: make proof P=kills
+proof: $(TEST_READY) site | system-jail system-browser  ## the longest tests (some hours), or one of them: make proof P=kills
 	@$(BIN)/python -m tests.proof $(P)
 
 clean:  ## remove all that was made, the environment and the gradebook included

@@ -134,8 +134,8 @@ PROOFS = (
     ),
     Proof(
         "validate",
-        "in every assignment right solutions earn everything and wrong ones do not",
-        (AUTOGRADER, "validate", "--json"),
+        "in every assignment right solutions earn everything and wrong ones and mutants do not, in each of thirty draws",
+        (AUTOGRADER, "validate", "--json", "--draws", "30", "--mutants"),
         checks,
     ),
     Proof("deep", "what the tests marked `proof` say", pytest("-m", "proof"), tests),
