@@ -134,7 +134,7 @@ PROOFS = (
     ),
     Proof(
         "validate",
-        "in every assignment right solutions earn everything and wrong ones and mutants do not, in each of thirty draws",
+        "in every assignment right solutions earn everything, wrong ones and mutants do not, in each of thirty draws",
         (AUTOGRADER, "validate", "--json", "--draws", "30", "--mutants"),
         checks,
     ),
