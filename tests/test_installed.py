@@ -123,7 +123,7 @@ def test_it_is_the_installed_package_that_runs(autograder, installed):
 
 def test_the_wheel_holds_nothing_of_the_course(installed):
     names = {path.relative_to(installed).as_posix() for path in installed.rglob("*")}
-    assert not [name for name in names if re.search(r"a1-|hidden|variants/|solutions|sample_class\.toml", name)]
+    assert not [name for name in names if re.search(r"a1-|hidden/|variants/|solutions|sample_class\.toml", name)]
 
 
 def test_both_assignments_are_graded_with_late_work_and_feedback(autograder):

@@ -32,6 +32,7 @@ def whole(tmp_path_factory):
     root = empty_course(tmp_path_factory.mktemp("validate") / "course")
     write_assignment(root)
     release(load_assignment(root, NAME))
+    command("autograder", "hints", NAME, cwd=root, check=True)
     return root
 
 
@@ -237,6 +238,13 @@ def test_a_right_assignment_holds_under_many_draws(graded):
     assert problems == {} and found.holds
     assert found.scores["reference solution"] == {"scale": (validate.Score("passed", 4.0, 3),)}
     assert found.scores["wrong/in_place.py"] == {"scale": (validate.Score("wrong", 3.0, 3),)}
+
+
+def test_hints_that_are_not_what_the_variants_give_are_found(root, graded):
+    edit(root / "solutions" / NAME / "variants" / "wrong" / "in_place.py", "caller's own image", "image itself")
+    _, problems = graded()
+    (stale,) = problems["hints.json is what the known-wrong variants give"]
+    assert stale.endswith("hints.json is stale; run `autograder hints b1`")
 
 
 def test_a_visible_test_that_expects_nonsense_is_found(root, graded):
