@@ -44,8 +44,8 @@ def compare(student, which, call, training=True, **named):
 
 def plain(rng, *shape):
     """A layer without scale and shift, whose running statistics are those of a new layer."""
-    x, gamma, beta, *_ = layer(rng, shape)
-    one, zero = torch.ones_like(gamma), torch.zeros_like(beta)
+    x, *_ = layer(rng, shape)
+    one, zero = torch.ones(shape[1]), torch.zeros(shape[1])
     return x, one, zero, zero.clone(), one.clone()
 
 
@@ -73,7 +73,7 @@ def test_scale_and_shift(student, rng):
 @pytest.mark.points(2)
 def test_evaluation_uses_the_running_statistics(student, rng):
     "In evaluation the running mean and variance normalise, and the other images of the batch change nothing."
-    x, gamma, beta, *running = layer(rng, (3, 4, 5, 3))
+    x, _, _, *running = layer(rng, (3, 4, 5, 3))
     compare(student, [Y], (x, torch.ones(4), torch.zeros(4), *running), training=False)
     compare(student, [Y], (x[:1, :, :1, :1], torch.ones(4), torch.zeros(4), *running), training=False)
 
@@ -144,11 +144,11 @@ def test_constant_channels(student, rng):
 @pytest.mark.points(2)
 def test_a_mean_far_from_zero(student, rng):
     "Subtract the mean before you square: the mean of squares less the squared mean loses its digits."
-    call = layer(rng, (4, 3, 6, 6), mean=1e5, deviation=1.0, dtype=torch.float64)
+    call = layer(rng, (4, 3, 6, 6), mean=1e7, deviation=1.0, dtype=torch.float64)
     got, wanted = student.batch_norm(*call, True), definition(*call, True)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of y and the two running statistics", got, wanted)
-    assert_close(got, wanted, rtol=1e-8, atol=1e-9)
+    assert_close(got[Y], wanted[Y], rtol=1e-4, atol=1e-5)
 
 
 def test_double_precision(student, rng):
@@ -196,9 +196,9 @@ def test_inputs_that_are_not_contiguous(student, rng):
     for image in (scattered(x), x.transpose(2, 3), x[:1].expand(4, 3, 5, 6), x.permute(2, 1, 0, 3)):
         compare(student, [Y, MEAN, VAR], (image, gamma, beta, *running))
     compare(student, [Y, MEAN, VAR], (x, *table.unbind(1)))
-    one, zero = torch.ones(1).expand(3), torch.zeros(1).expand(3)
+    call = x.contiguous(memory_format=torch.channels_last), torch.ones(1).expand(3), torch.zeros(1).expand(3), *running
     for training in (True, False):
-        compare(student, [Y, MEAN, VAR], (x.contiguous(memory_format=torch.channels_last), one, zero, zero, one), training)
+        compare(student, [Y, MEAN, VAR], call, training)
 
 
 @pytest.mark.points(2)
@@ -234,9 +234,10 @@ def test_refuses_other_channels(student, rng):
 @pytest.mark.gate
 def test_large_inputs(student, rng):
     "What is right for small inputs is right for large ones, by the same code: the loops are looked for in these."
-    small = [(*layer(rng, shape), training) for shape in ((2, 3, 4, 5), (3, 2, 5, 4)) for training in (True, False)]
-    large = [(*layer(rng, shape), True) for shape in ((40, 3, 4, 5), (2, 60, 4, 5), (2, 3, 40, 50))]
-    assert_right_when_large(student.batch_norm, definition, small, large)
+    for training in (True, False):
+        small, large = ((2, 3, 4, 5), (3, 2, 5, 4)), ((40, 3, 4, 5), (2, 60, 4, 5), (2, 3, 40, 50))
+        calls = [[(*layer(rng, shape), training) for shape in shapes] for shapes in (small, large)]
+        assert_right_when_large(student.batch_norm, definition, *calls)
 
 
 @pytest.mark.gate

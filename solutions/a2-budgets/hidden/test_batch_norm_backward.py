@@ -118,11 +118,11 @@ def test_channels_do_not_mix(student, rng):
 
 def test_a_mean_far_from_zero(student, rng):
     "Subtract the mean before you square or multiply: what is left of two large numbers has few digits."
-    call = layer(rng, 4, 3, 6, 6, dtype=torch.float64, mean=1e5)
+    call = layer(rng, 4, 3, 6, 6, dtype=torch.float64, mean=1e7)
     got, wanted = student.batch_norm_backward(*call), expected(*call)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of three gradients", got, wanted)
-    assert_close(got, wanted, rtol=1e-7, atol=1e-8)
+    assert_close(got, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_double_precision(student, rng):

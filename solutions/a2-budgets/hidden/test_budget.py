@@ -83,9 +83,9 @@ def test_macs(student, rng):
 
 @pytest.mark.points(2)
 def test_strides_shrink_the_maps(student, rng):
-    "The size of a map follows from all strides up to its layer, its own included; parameters do not depend on it."
+    "The size of a map follows from all strides up to its layer, its own included."
     table = chain(rng, (3, 2), (3, 1), (5, 4), (3, 2))
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 32, 64, 3)
+    compare(student, [ACTIVATIONS, MACS], table, 32, 64, 3)
 
 
 @pytest.mark.points(2)
@@ -120,8 +120,8 @@ def test_batch_normalisation(student):
 def test_pooling(student):
     "Pooling learns nothing and multiplies nothing, and its output counts among the activations like any other."
     table = torch.tensor([(3, 1, 8, 1, 0), (2, 2, 8, 0, 0), (3, 1, 4, 1, 0), (3, 2, 4, 0, 0)])
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 10, 13, 3)
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor([(2, 2, 3, 0, 0), (3, 1, 4, 1, 0)]), 10, 13, 3)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 12, 16, 3)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor([(2, 2, 3, 0, 0), (3, 1, 4, 1, 0)]), 10, 14, 3)
 
 
 def test_real_layers(student):
@@ -157,15 +157,15 @@ def test_small_integer_dtypes(student):
     "A table of int32 or int16 holds its own numbers and not their products: convert it before you multiply."
     rows = [(3, 2, 1000, 1, 0), (3, 1, 2000, 10, 1), (5, 3, 2000, 1, 0)]
     for dtype in (torch.int32, torch.int16):
-        compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor(rows, dtype=dtype), 9000, 8000, 300)
+        compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor(rows, dtype=dtype), 9000, 7200, 300)
     table = torch.tensor([(3, 2, 100, 1, 0), (11, 100, 100, 0, 0), (15, 2, 120, 20, 1)], dtype=torch.uint8)
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 3000, 2000, 300)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 3200, 2000, 300)
 
 
 def test_one_row(student):
     "A network may have a single layer, and an image a single channel."
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor([(5, 3, 1, 1, 0)]), 10, 11, 1)
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor([(2, 3, 4, 0, 0)]), 10, 11, 4)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor([(5, 3, 1, 1, 0)]), 9, 12, 1)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor([(2, 3, 4, 0, 0)]), 9, 12, 4)
 
 
 def test_no_rows(student):
@@ -176,14 +176,14 @@ def test_no_rows(student):
 def test_many_rows(student, rng):
     "A network may have hundreds of layers."
     table = chain(rng, *[(3, 2 if at % 50 == 9 else 1) for at in range(200)])
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 300, 200, 3)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 320, 160, 3)
 
 
 def test_tables_that_are_not_contiguous(student, rng):
     "A slice or a transpose of a larger table should give what its copy gives."
     table = chain(rng, (3, 2), (5, 1), (1, 3))
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], scattered(table), 20, 30, 3)
-    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table.T.contiguous().T, 20, 30, 3)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], scattered(table), 18, 30, 3)
+    compare(student, [PARAMETERS, ACTIVATIONS, MACS], table.T.contiguous().T, 18, 30, 3)
 
 
 def test_leaves_the_table_alone(student, rng):
@@ -245,7 +245,7 @@ def test_refuses_a_last_column_without_a_meaning(student):
 
 
 def stack_of(rng, layers):
-    return chain(rng, *[(3, 2 if at in (1, 3) else 1) for at in range(layers)]), 40, 50, 3
+    return chain(rng, *[(3, 2 if at in (1, 3) else 1) for at in range(layers)]), 41, 51, 3
 
 
 @pytest.mark.gate

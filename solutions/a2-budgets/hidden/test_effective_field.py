@@ -152,13 +152,23 @@ def test_maps_of_zeros(student, rng):
 
 
 def test_a_single_pixel(student):
-    "Where a single pixel matters the spread is 0: a difference of two large squares is not exact."
+    "Where a single pixel matters the spread is 0, wherever it lies."
     weights = torch.zeros(2, 3, 40, 9)
     weights[0, :, 39, 3], weights[1, :, 20, 0] = 0.7, 1.3
     got, wanted = student.effective_field(weights), definition(weights)
     if not isinstance(got, list | tuple) or len(got) != 2:
         raise Mismatch("the result should be a tuple of a field and its spread", got, wanted)
     assert_close(got[SPREAD], wanted[SPREAD], atol=1e-3)
+
+
+def test_a_narrow_field_far_from_the_edge(student):
+    "Subtract the centre before you square: the difference of two large squares has lost its digits."
+    weights = torch.zeros(1, 3, 1, 400)
+    weights[..., 397:] = torch.tensor([0.1, 1.0, 0.2])
+    got, wanted = student.effective_field(weights), definition(weights)
+    if not isinstance(got, list | tuple) or len(got) != 2:
+        raise Mismatch("the result should be a tuple of a field and its spread", got, wanted)
+    assert_close(got[SPREAD], wanted[SPREAD], rtol=2e-3)
 
 
 def test_deep_stacks(student, rng):

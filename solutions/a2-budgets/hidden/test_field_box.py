@@ -100,7 +100,7 @@ def test_a_field_larger_than_the_image(student):
 
 def test_units_of_any_shape(student, rng):
     "The result has the shape of the units and one more axis: for one unit, a matrix of them, or none at all."
-    layers = [3, 2], [2, 1], [1, 0], 20
+    layers = [3, 2], [1, 1], [0, 0], 40
     for units in (torch.tensor(3), integers(rng, 0, 9, 4, 3), integers(rng, 0, 9, 2, 1, 5), integers(rng, 0, 9, 1)):
         compare(student, [BOX, CLIPPED], units, *layers)
     compare(student, [BOX, CLIPPED], torch.zeros(0, dtype=torch.int64), *layers)
@@ -109,22 +109,22 @@ def test_units_of_any_shape(student, rng):
 
 def test_units_are_not_sorted(student):
     "Units may come in any order and more than once; each has its own box."
-    compare(student, [BOX, CLIPPED], torch.tensor([7, 0, 3, 3, 11, 0]), [3, 3], [2, 1], [1, 1], 24)
+    compare(student, [BOX, CLIPPED], torch.tensor([7, 0, 3, 3, 11, 0]), [3, 3], [1, 1], [0, 0], 40)
 
 
 def test_units_beyond_the_map(student):
     "A unit is not checked against the number of units of its layer: the formula holds for any."
-    compare(student, [BOX, CLIPPED], torch.tensor([1000, 50, 0]), [3, 3], [2, 1], [1, 1], 12)
+    compare(student, [BOX], torch.tensor([1000, 50, 0]), [3, 3], [1, 1], [0, 0], 12)
 
 
 def test_small_integer_dtypes(student):
     "Units of a small dtype such as uint8 cannot hold the pixels: convert them before you multiply."
     for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
         units = torch.tensor([0, 100, 127], dtype=dtype)
-        compare(student, [BOX, CLIPPED], units, [3, 3, 2], [200, 300, 500], [0, 0, 0], 2**40)
+        compare(student, [BOX], units, [3, 3, 2], [200, 300, 500], [0, 0, 0], 2**40)
         strides = torch.tensor([100, 100, 100], dtype=dtype)
         few = torch.tensor([3, 120, 100], dtype=dtype)
-        compare(student, [BOX, CLIPPED], units, few, strides, torch.zeros(3, dtype=dtype), 2**40)
+        compare(student, [BOX], units, few, strides, torch.zeros(3, dtype=dtype), 2**40)
 
 
 def test_large_numbers_are_exact(student):
@@ -137,22 +137,22 @@ def test_large_numbers_are_exact(student):
 
 def test_no_layers(student):
     "In a stack of no layers the units are the pixels, and each sees itself."
-    compare(student, [BOX, CLIPPED], torch.tensor([0, 4, 9, 12]), [], [], [], 10)
+    compare(student, [BOX, CLIPPED], torch.tensor([1, 4, 8]), [], [], [], 10)
 
 
 def test_tuples_and_tensors(student):
     "The stack may come as lists, as tuples or as tensors."
-    units, layers = torch.arange(5), ([3, 2, 3], [2, 1, 2], [1, 0, 1])
+    units, layers = torch.arange(5), ([3, 2, 3], [1, 1, 1], [0, 0, 0])
     for kind in (tuple, torch.tensor):
-        compare(student, [BOX, CLIPPED], units, *(kind(v) for v in layers), 17)
+        compare(student, [BOX, CLIPPED], units, *(kind(v) for v in layers), 40)
 
 
 def test_tensors_that_are_not_contiguous(student, rng):
     "Slices, transposes and expanded tensors should give what their copies give."
-    units, layers = integers(rng, 0, 9, 4, 3), torch.tensor([[3, 1, 1], [2, 2, 0], [3, 1, 1]])
-    compare(student, [BOX, CLIPPED], scattered(units), *layers.unbind(1), 30)
-    compare(student, [BOX, CLIPPED], units.T, *layers.unbind(1), 30)
-    compare(student, [BOX, CLIPPED], torch.tensor(5).expand(3, 2), *layers.unbind(1), 30)
+    units, layers = integers(rng, 0, 9, 4, 3), torch.tensor([[3, 1, 0], [2, 1, 0], [4, 1, 0]])
+    compare(student, [BOX, CLIPPED], scattered(units), *layers.unbind(1), 40)
+    compare(student, [BOX, CLIPPED], units.T, *layers.unbind(1), 40)
+    compare(student, [BOX, CLIPPED], torch.tensor(5).expand(3, 2), *layers.unbind(1), 40)
 
 
 def test_leaves_its_inputs_alone(student, rng):
@@ -188,28 +188,31 @@ def test_refuses_numbers_without_a_meaning(student):
 
 
 def stack_of(rng, layers):
-    strides = [2 if at in (1, 3) else 1 for at in range(layers)]
-    return integers(rng, 1, 9, layers), torch.tensor(strides), integers(rng, 0, 4, layers)
+    """Strides of 2 at the second and the last layer, and padding that is never the same twice in a row."""
+    strides = [2 if at in (1, layers - 1) else 1 for at in range(layers)]
+    return integers(rng, 2, 9, layers), torch.tensor(strides), torch.arange(1, layers + 1) % 3
 
 
 @pytest.mark.gate
 def test_large_inputs(student, rng):
     "What is right for few units and layers is right for many, by the same code: loops are looked for in these."
-    small = [(integers(rng, 0, 9, 5), *stack_of(rng, 4), 50), (integers(rng, 0, 9, 3, 2), *stack_of(rng, 5), 50)]
-    large = [(integers(rng, 0, 9, 120), *stack_of(rng, 4), 50), (integers(rng, 0, 9, 3), *stack_of(rng, 90), 50)]
-    assert_right_when_large(student.field_box, definition, small, large)
+    calls = [
+        [(integers(rng, 0, 9, *shape), *stack_of(rng, layers), 100_000) for shape, layers in each]
+        for each in ((((5,), 4), ((3, 2), 5)), (((120,), 4), ((3,), 90)))
+    ]
+    assert_right_when_large(student.field_box, definition, *calls)
 
 
 @pytest.mark.gate
 def test_no_loop_over_units(student, rng):
     "The work should not grow with the number of units: look for a loop over them, also a hidden one."
-    make = lambda n: (integers(rng, 0, 50, n), *stack_of(rng, 4), 60)  # noqa: E731
+    make = lambda n: (integers(rng, 0, 50, n), *stack_of(rng, 4), 100_000)  # noqa: E731
     loop_free(student.field_box, make, definition, (6, 20, 70), [lambda: make(20_000)])
-    loop_free(student.field_box, lambda n: (integers(rng, 0, 50, n, n + 1), *stack_of(rng, 4), 60), definition)
+    loop_free(student.field_box, lambda n: (integers(rng, 0, 50, n, n + 1), *stack_of(rng, 4), 100_000), definition)
 
 
 @pytest.mark.gate
 def test_no_loop_over_layers(student, rng):
     "The work should not grow with the number of layers: look for a loop over them, also a hidden one."
-    make = lambda n: (integers(rng, 0, 50, 3), *stack_of(rng, n), 60)  # noqa: E731
+    make = lambda n: (integers(rng, 0, 50, 3), *stack_of(rng, n), 100_000)  # noqa: E731
     loop_free(student.field_box, make, definition, (6, 20, 70), [lambda: make(20_000)])

@@ -140,7 +140,8 @@ def test_tensors_that_are_not_contiguous(student, rng):
     kernels, strides = (torch.tensor(v) for v in stack(rng, [1, 2, 1, 1]))
     table = torch.stack([kernels, strides], 1)
     compare(student, [SIZES, JUMPS], table[:, 0], table[:, 1])
-    compare(student, [SIZES, JUMPS], scattered(kernels[None])[0], torch.ones(1, dtype=torch.int64).expand(4))
+    compare(student, [SIZES, JUMPS], scattered(kernels[None])[0], scattered(strides[None])[0])
+    compare(student, [SIZES, JUMPS], torch.tensor([3]).expand(4), strides)
 
 
 @pytest.mark.points(2)
@@ -197,7 +198,7 @@ def test_refuses_numbers_without_a_meaning(student):
 
 
 def stack_of(rng, layers):
-    return integers(rng, 1, 9, layers), torch.tensor([2 if at in (1, 3) else 1 for at in range(layers)])
+    return integers(rng, 2, 9, layers), torch.tensor([2 if at in (1, layers - 1) else 1 for at in range(layers)])
 
 
 @pytest.mark.gate

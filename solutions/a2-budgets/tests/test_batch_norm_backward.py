@@ -14,7 +14,11 @@ def autograd(grad_out, x, gamma, eps=1e-5):
 
 
 def layer(rng, *shape, dtype=torch.float32):
-    return normal(rng, *shape, dtype=dtype), 2 * normal(rng, *shape, dtype=dtype) + 1, normal(rng, shape[1], dtype=dtype)
+    return (
+        normal(rng, *shape, dtype=dtype),
+        2 * normal(rng, *shape, dtype=dtype) + 1,
+        normal(rng, shape[1], dtype=dtype),
+    )
 
 
 def compare(student, which, call, **named):

@@ -1,0 +1,21 @@
+"""Multiplies the gaps of a layer with the jump after it instead of before it."""
+
+import torch
+
+FAILS = {"receptive_fields": "wrong"}
+HINT = (
+    "You probably multiplied the gaps of a layer with the jump that includes its own stride: ask how far apart "
+    "the units are that its taps look at."
+)
+
+
+def receptive_fields(kernels, strides, dilations=None):
+    k = torch.as_tensor(kernels, dtype=torch.int64)
+    s = torch.as_tensor(strides, dtype=torch.int64)
+    d = torch.ones_like(k) if dilations is None else torch.as_tensor(dilations, dtype=torch.int64)
+    if not len(k) == len(s) == len(d) or (torch.cat([k, s, d]) < 1).any():
+        raise ValueError("this is no stack")
+    jumps = s.cumprod(0)
+    before = jumps
+    sizes = 1 + (d * (k - 1) * before).cumsum(0)
+    return sizes, jumps

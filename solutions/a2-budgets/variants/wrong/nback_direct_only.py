@@ -1,0 +1,18 @@
+"""Takes mean and variance for constants."""
+
+FAILS = {"batch_norm_backward": "wrong"}
+HINT = "You probably took the mean and the variance for constants: each value moves both, so two more terms come off."
+
+
+def batch_norm_backward(grad_out, x, gamma, eps=1e-5):
+    count = x.shape[0] * x.shape[2] * x.shape[3]
+    if grad_out.shape != x.shape or gamma.shape != (x.shape[1],) or count < 2:
+        raise ValueError("the shapes do not fit together")
+    axes = (0, 2, 3)
+    centred = x - x.mean(axes, keepdim=True)
+    deviation = ((centred**2).mean(axes, keepdim=True) + eps).sqrt()
+    normalised = centred / deviation
+    grad_x = gamma[:, None, None] / deviation * grad_out
+    grad_gamma = (grad_out * normalised).sum(axes)
+    grad_beta = grad_out.sum(axes)
+    return grad_x, grad_gamma, grad_beta
