@@ -14,12 +14,16 @@ def autograd(grad_out, x, gamma, eps=1e-5):
 
 
 def layer(rng, *shape, dtype=torch.float32):
-    return normal(rng, *shape, dtype=dtype), 2 * normal(rng, *shape, dtype=dtype) + 1, normal(rng, shape[1], dtype=dtype)
+    return (
+        normal(rng, *shape, dtype=dtype),
+        2 * normal(rng, *shape, dtype=dtype) + 1,
+        normal(rng, shape[1], dtype=dtype),
+    )
 
 
 def compare(student, which, call, **named):
     """Compare one gradient of the three (0: image, 1: scale, 2: shift)."""
-    got, wanted = student.batch_norm_backward(*call, **named), autograd(*call, **named)
+    wanted, got = autograd(*call, **named), student.batch_norm_backward(*call, **named)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of three gradients", got, wanted)
     assert_close(got[which], wanted[which])

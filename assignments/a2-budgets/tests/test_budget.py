@@ -57,7 +57,9 @@ def test_large_counts(student):
 
 def test_no_rows(student):
     "A table of no rows gives empty counts."
-    assert_close(student.budget(torch.zeros(0, 5, dtype=torch.int64), 4, 4, 3), (torch.zeros(0, dtype=torch.int64),) * 3)
+    assert_close(
+        student.budget(torch.zeros(0, 5, dtype=torch.int64), 4, 4, 3), (torch.zeros(0, dtype=torch.int64),) * 3
+    )
 
 
 def test_leaves_the_table_alone(student):

@@ -29,7 +29,9 @@ def by_autograd(weights):
 def test_the_example(student):
     "The example of the text: two layers of one row, whose paths partly cancel."
     weights = torch.tensor([[1.0, 2.0], [1.0, -1.0]]).view(1, 2, 1, 2)
-    assert_close(student.effective_field(weights), (torch.tensor([[[1.0, 1.0, 2.0]]]), torch.tensor([[0.0, 0.6875**0.5]])))
+    assert_close(
+        student.effective_field(weights), (torch.tensor([[[1.0, 1.0, 2.0]]]), torch.tensor([[0.0, 0.6875**0.5]]))
+    )
 
 
 def test_one_layer(student, rng):

@@ -15,7 +15,7 @@ def walk(units, kernels, strides, paddings, size):
         for k, s, p in reversed(layers):
             first, last = first * s - p, last * s - p + k - 1
         boxes.append((first, last))
-        seen = [pixel for pixel in range(max(first, 0), min(last, size - 1) + 1)]
+        seen = range(max(first, 0), min(last, size - 1) + 1)
         clips.append((seen[0], seen[-1]) if seen else (0, -1))
     shape = (*units.shape, 2)
     return tuple(torch.tensor(v, dtype=torch.int64).reshape(shape) for v in (boxes, clips))

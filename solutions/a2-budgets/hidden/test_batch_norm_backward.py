@@ -34,7 +34,7 @@ def expected(grad_out, x, gamma, eps=1e-5):
 
 def compare(student, which, call, **named):
     """Compare those of the three gradients that ``which`` names."""
-    got, wanted = student.batch_norm_backward(*call, **named), expected(*call, **named)
+    wanted, got = expected(*call, **named), student.batch_norm_backward(*call, **named)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of three gradients", got, wanted)
     for index in which:
@@ -119,7 +119,7 @@ def test_channels_do_not_mix(student, rng):
 def test_a_mean_far_from_zero(student, rng):
     "Subtract the mean before you square or multiply: what is left of two large numbers has few digits."
     call = layer(rng, 4, 3, 6, 6, dtype=torch.float64, mean=1e7)
-    got, wanted = student.batch_norm_backward(*call), expected(*call)
+    wanted, got = expected(*call), student.batch_norm_backward(*call)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of three gradients", got, wanted)
     assert_close(got, wanted, rtol=1e-4, atol=1e-4)

@@ -50,7 +50,7 @@ def by_modules(table, height, width, channels):
 
 def compare(student, which, *call, expected=definition):
     """Compare those of the three counts that ``which`` names."""
-    got, wanted = student.budget(*call), expected(*call)
+    wanted, got = expected(*call), student.budget(*call)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of parameters, activations and MACs", got, wanted)
     for index in which:
@@ -144,6 +144,7 @@ def test_large_counts_are_exact(student):
     "Whole numbers should stay whole and not overflow: floating point and int32 are too small for large counts."
     compare(student, [PARAMETERS], torch.tensor([(3**6, 1, 3**13, 1, 0)]), 1, 1, 3**13)
     compare(student, [ACTIVATIONS], torch.tensor([(1, 1, 3**9 + 2, 1, 0)]), 3**14, 3**15, 1)
+    compare(student, [ACTIVATIONS], torch.tensor([(1, 1, 1, 1, 0)]), 3**22, 3**15 + 1, 1)
     compare(student, [MACS], torch.tensor([(3, 1, 3**9, 1, 0)]), 3**8 + 1, 3**8, 3**9)
 
 

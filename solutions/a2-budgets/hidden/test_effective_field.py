@@ -43,7 +43,7 @@ def deviation(profiles):
 
 def compare(student, which, weights):
     """Compare those of the two results that ``which`` names."""
-    got, wanted = student.effective_field(weights), definition(weights)
+    wanted, got = definition(weights), student.effective_field(weights)
     if not isinstance(got, list | tuple) or len(got) != 2:
         raise Mismatch("the result should be a tuple of a field and its spread", got, wanted)
     for index in which:
@@ -155,7 +155,7 @@ def test_a_single_pixel(student):
     "Where a single pixel matters the spread is 0, wherever it lies."
     weights = torch.zeros(2, 3, 40, 9)
     weights[0, :, 39, 3], weights[1, :, 20, 0] = 0.7, 1.3
-    got, wanted = student.effective_field(weights), definition(weights)
+    wanted, got = definition(weights), student.effective_field(weights)
     if not isinstance(got, list | tuple) or len(got) != 2:
         raise Mismatch("the result should be a tuple of a field and its spread", got, wanted)
     assert_close(got[SPREAD], wanted[SPREAD], atol=1e-3)
@@ -165,7 +165,7 @@ def test_a_narrow_field_far_from_the_edge(student):
     "Subtract the centre before you square: the difference of two large squares has lost its digits."
     weights = torch.zeros(1, 3, 1, 400)
     weights[..., 397:] = torch.tensor([0.1, 1.0, 0.2])
-    got, wanted = student.effective_field(weights), definition(weights)
+    wanted, got = definition(weights), student.effective_field(weights)
     if not isinstance(got, list | tuple) or len(got) != 2:
         raise Mismatch("the result should be a tuple of a field and its spread", got, wanted)
     assert_close(got[SPREAD], wanted[SPREAD], rtol=2e-3)

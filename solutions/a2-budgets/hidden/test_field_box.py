@@ -32,7 +32,7 @@ def definition(units, kernels, strides, paddings, size):
 
 def compare(student, which, *call):
     """Compare those of the two results that ``which`` names."""
-    got, wanted = student.field_box(*call), definition(*call)
+    wanted, got = definition(*call), student.field_box(*call)
     if not isinstance(got, list | tuple) or len(got) != 2:
         raise Mismatch("the result should be a tuple of two boxes", got, wanted)
     for index in which:
@@ -132,6 +132,8 @@ def test_large_numbers_are_exact(student):
     units = torch.tensor([3**18, 3**19 + 1, 0])
     compare(student, [BOX], units, [2, 3], [3**10, 3**8], [0, 0], 100)
     compare(student, [BOX], torch.arange(3), [2, 3**17], [3**19, 1], [1, 3**16 + 5], 100)
+    compare(student, [BOX], torch.arange(3), [3**24, 3], [3**22, 3**10], [0, 0], 100)
+    compare(student, [BOX], torch.arange(3), [3**24, 3], [1, 1], [3**23, 3**22], 100)
     compare(student, [CLIPPED], units, [2, 2], [3**9, 3**9], [0, 0], 3**39 + 2)
 
 

@@ -48,7 +48,7 @@ def by_recurrence(kernels, strides, dilations=None):
 
 def compare(student, which, *call, **named):
     """Compare those of the two results that ``which`` names."""
-    got, wanted = student.receptive_fields(*call, **named), definition(*call, **named)
+    wanted, got = definition(*call, **named), student.receptive_fields(*call, **named)
     if not isinstance(got, list | tuple) or len(got) != 2:
         raise Mismatch("the result should be a tuple of sizes and jumps", got, wanted)
     for index in which:
@@ -150,6 +150,8 @@ def test_large_numbers_are_exact(student):
     compare(student, [JUMPS], [2, 2, 2], [3**12, 3**13, 3**14])
     compare(student, [SIZES], [3**19, 4, 2], [1, 1, 1], [3**19 + 2, 1, 1])
     compare(student, [SIZES, JUMPS], [2] * 61, [2] * 61)
+    compare(student, [JUMPS], [2, 2], [3**24, 3**14])
+    compare(student, [SIZES], [3**24, 2], [1, 1], [1, 3**25])
 
 
 def test_deep_stacks(student, rng):

@@ -23,7 +23,7 @@ def layer(rng, *shape, dtype=torch.float32):
 
 def compare(student, which, call, **named):
     """Compare one gradient of the three (0: image, 1: scale, 2: shift)."""
-    got, wanted = student.batch_norm_backward(*call, **named), autograd(*call, **named)
+    wanted, got = autograd(*call, **named), student.batch_norm_backward(*call, **named)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of three gradients", got, wanted)
     assert_close(got[which], wanted[which])
