@@ -58,8 +58,8 @@ def test_training_normalises_by_the_batch(student, rng):
 @pytest.mark.points(2)
 def test_the_biased_variance_normalises(student, rng):
     "The variance that normalises is divided by the number of values M, not by M − 1: with few values it shows."
-    compare(student, [Y], plain(rng, 2, 2, 1, 1))
-    compare(student, [Y], plain(rng, 1, 2, 1, 3))
+    compare(student, [Y], plain(rng, 2, 2, 1, 1), eps=0.1)
+    compare(student, [Y], plain(rng, 1, 2, 1, 3), eps=0.1)
 
 
 @pytest.mark.points(2)
@@ -171,7 +171,7 @@ def test_batches_and_sizes_of_one(student, rng):
     "One image, one channel, one row or one column are still axes of length one and should not disappear."
     for shape in ((1, 1, 4, 5), (3, 1, 1, 1), (1, 3, 1, 5), (2, 2, 4, 1), (1, 3, 4, 4)):
         for training in (True, False):
-            compare(student, [Y, MEAN, VAR], layer(rng, shape), training)
+            compare(student, [Y, MEAN, VAR], layer(rng, shape), training, eps=0.1)
     compare(student, [Y, MEAN, VAR], layer(rng, (1, 3, 1, 1)), training=False)
 
 
@@ -179,7 +179,7 @@ def test_many_channels(student, rng):
     "A layer may have hundreds of channels, also as many as rows or columns, and each has its own statistics."
     for shape in ((2, 300, 2, 3), (4, 4, 4, 4)):
         for training in (True, False):
-            compare(student, [Y, MEAN, VAR], layer(rng, shape), training)
+            compare(student, [Y, MEAN, VAR], layer(rng, shape), training, eps=0.1)
 
 
 def test_empty_batch_in_evaluation(student, rng):
