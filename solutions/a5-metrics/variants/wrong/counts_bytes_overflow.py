@@ -1,0 +1,19 @@
+"""Numbers the pairs of labels in the labels' own dtype."""
+
+FAILS = {"confusion_matrix": "error"}
+HINT = "The number of a pair of labels is larger than a label: look at the dtype in which you multiply."
+
+
+def confusion_matrix(prediction, truth, classes, ignore=None):
+    if prediction.shape != truth.shape:
+        raise ValueError(f"the prediction has shape {tuple(prediction.shape)} and the truth {tuple(truth.shape)}")
+    if prediction.is_floating_point() or truth.is_floating_point():
+        raise ValueError("labels are integers; take the argmax of scores first")
+    prediction, truth = prediction.flatten(), truth.flatten()
+    if ignore is not None:
+        scored = truth != ignore
+        prediction, truth = prediction[scored], truth[scored]
+    for labels in (prediction, truth):
+        if labels.numel() and (labels.min() < 0 or labels.max() >= classes):
+            raise ValueError(f"a label is outside 0 to {classes - 1}")
+    return (truth * classes + prediction).long().bincount(minlength=classes**2).view(classes, classes)

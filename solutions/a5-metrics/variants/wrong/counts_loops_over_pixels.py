@@ -1,0 +1,24 @@
+"""Adds one for each pixel in turn."""
+
+import torch
+
+FAILS = {"confusion_matrix": "loops"}
+HINT = "There is a loop over the pixels: PyTorch can count all of them in one call."
+
+
+def confusion_matrix(prediction, truth, classes, ignore=None):
+    if prediction.shape != truth.shape:
+        raise ValueError(f"the prediction has shape {tuple(prediction.shape)} and the truth {tuple(truth.shape)}")
+    if prediction.is_floating_point() or truth.is_floating_point():
+        raise ValueError("labels are integers; take the argmax of scores first")
+    prediction, truth = prediction.long().flatten(), truth.long().flatten()
+    if ignore is not None:
+        scored = truth != ignore
+        prediction, truth = prediction[scored], truth[scored]
+    for labels in (prediction, truth):
+        if labels.numel() and (labels.min() < 0 or labels.max() >= classes):
+            raise ValueError(f"a label is outside 0 to {classes - 1}")
+    counts = [[0] * classes for _ in range(classes)]
+    for i, j in zip(truth.tolist(), prediction.tolist(), strict=True):
+        counts[i][j] += 1
+    return torch.tensor(counts)

@@ -1,0 +1,19 @@
+"""Checks for labels that are too large, not for negative ones."""
+
+FAILS = {"confusion_matrix": "wrong"}
+HINT = "A label may be outside at either end: look at the other one."
+
+
+def confusion_matrix(prediction, truth, classes, ignore=None):
+    if prediction.shape != truth.shape:
+        raise ValueError(f"the prediction has shape {tuple(prediction.shape)} and the truth {tuple(truth.shape)}")
+    if prediction.is_floating_point() or truth.is_floating_point():
+        raise ValueError("labels are integers; take the argmax of scores first")
+    prediction, truth = prediction.long().flatten(), truth.long().flatten()
+    if ignore is not None:
+        scored = truth != ignore
+        prediction, truth = prediction[scored], truth[scored]
+    for labels in (prediction, truth):
+        if labels.numel() and (labels.max() >= classes):
+            raise ValueError(f"a label is outside 0 to {classes - 1}")
+    return (truth * classes + prediction).bincount(minlength=classes**2).view(classes, classes)

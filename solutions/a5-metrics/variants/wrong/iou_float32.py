@@ -1,0 +1,21 @@
+"""Computes in float32."""
+
+import torch
+
+FAILS = {"iou": "wrong"}
+HINT = "The scores should be exact to the last digits of float64: look at the dtype in which you divide."
+
+
+def iou(matrices, absent="skip", per_image=False):
+    if absent not in ("skip", "truth", "zero", "one"):
+        raise ValueError(f"absent should be skip, truth, zero or one, not {absent!r}")
+    counts = matrices.float() if per_image else matrices.float().sum(0)
+    right, true = counts.diagonal(dim1=-2, dim2=-1), counts.sum(-1)
+    classes = right / (true + counts.sum(-2) - right)
+    counted = classes
+    if absent == "truth":
+        counted = classes.where(true > 0, torch.nan)
+    elif absent != "skip":
+        counted = classes.nan_to_num(1.0 if absent == "one" else 0.0)
+    mean = counted.nanmean(-1)
+    return classes.double(), (mean.nanmean() if per_image else mean).double()
