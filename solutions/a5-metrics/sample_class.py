@@ -6,9 +6,10 @@ import ast
 from datetime import timedelta
 from pathlib import Path
 
-from autograder.authoring.sample_class import Recipe
+from autograder.authoring.sample_class import STUB, Recipe
 
 VARIANTS = Path(__file__).parent / "variants"
+EXERCISES = ("confusion_matrix", "accuracies", "iou", "boundary_iou", "soft_iou_loss", "balanced_cross_entropy")
 
 
 def variant(path: str) -> str:
@@ -26,4 +27,50 @@ def variant(path: str) -> str:
 RECIPES: list[Recipe] = [
     Recipe("agnes", "Solved everything the way the course does."),
     Recipe("boris", "Is right, and five hours late.", late=timedelta(hours=5)),
+    Recipe(
+        "clara",
+        "Counted and scored with NumPy.",
+        cells={
+            "confusion_matrix": variant("correct/numpy_histogram"),
+            "accuracies": variant("correct/numpy_scores"),
+            "iou": "# see above",
+            "boundary_iou": variant("correct/numpy_minmax"),
+        },
+    ),
+    Recipe(
+        "deniz",
+        "Gave autograd a function with a gradient by hand.",
+        cells={
+            "soft_iou_loss": variant("correct/own_autograd_function"),
+            "balanced_cross_entropy": "# see above",
+        },
+    ),
+    Recipe(
+        "emeka",
+        "Loops over classes and images.",
+        cells={
+            "confusion_matrix": variant("wrong/counts_loops_over_classes"),
+            "iou": variant("wrong/iou_loops_over_images"),
+            "soft_iou_loss": variant("wrong/soft_loops_over_classes"),
+        },
+        verdicts={"confusion_matrix": "loops", "iou": "loops", "soft_iou_loss": "loops"},
+    ),
+    Recipe(
+        "frida",
+        "Forgot the second term of the quotient rule, and divides by the sum of the weights.",
+        cells={
+            "soft_iou_loss": variant("wrong/soft_no_second_term"),
+            "balanced_cross_entropy": variant("wrong/ce_sum_of_weights"),
+        },
+        verdicts={"soft_iou_loss": "wrong", "balanced_cross_entropy": "wrong"},
+        # The loss itself is right; the weights matter only by one of the rules.
+        shares={"soft_iou_loss": 17 / 40, "balanced_cross_entropy": 17 / 44},
+    ),
+    Recipe(
+        "goran",
+        "Handed in the notebook as it was released.",
+        cells=dict.fromkeys(EXERCISES, STUB),
+        verdicts=dict.fromkeys(EXERCISES, "missing"),
+    ),
+    Recipe("hilde", "Handed in nothing.", absent=True),
 ]

@@ -71,7 +71,7 @@ def soft_iou_loss(logits, truth, ignore=None):
     size = zeros.scatter_add(0, flat, known.flatten().to(dtype))
     union = p.sum((0, 2, 3)) + size - both
     there = size > 0
-    share = there / there.sum().clamp(min=1)
+    share = there.to(dtype) / there.sum().clamp(min=1)
     safe = torch.where(there, union, 1.0)
     away = share * both / safe**2  # at every pixel, as if it were not of the class
     slope = away.view(1, -1, 1, 1).expand(p.shape).clone()

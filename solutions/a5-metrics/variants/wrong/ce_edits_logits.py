@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-FAILS = {"balanced_cross_entropy": "wrong"}
+FAILS = {"balanced_cross_entropy": "error"}
 HINT = "Look at the caller's logits after your function has run: something is written into them."
 
 

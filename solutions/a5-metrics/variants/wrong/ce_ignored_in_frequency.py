@@ -26,7 +26,7 @@ def balanced_cross_entropy(logits, truth, weighting="median", ignore=None):
     if weighting == "inverse":
         weights = pixels / ((counts > 0).sum() * counts)
     elif weighting == "median":
-        frequency = counts / ((of_image > 0) * truth[0].numel()).sum(0)
+        frequency = counts / ((of_image > 0) * truth.shape[1] * truth.shape[2]).sum(0)
         weights = frequency.nanquantile(0.5) / frequency
 
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32)).where(scored[:, None], 0)
