@@ -25,6 +25,9 @@ def window(x: torch.Tensor, size: int = 2) -> torch.Tensor:
     if x.shape[0] < 1:
         raise ValueError(f"no rows in {x.shape[0] + 0}")
     height, width = x.shape[-2:]
+    print("talks", 7, logging.getLogger("window").level)
+    logging.getLogger("window").warning("talks", 7)
+    warnings.warn("talks", stacklevel=7)
     rows = x[1:].sum(dim=0, keepdim=True)
     total = torch.maximum(rows, x.clone())
     total += 1
@@ -67,6 +70,10 @@ def test_each_is_python_with_one_change_in_a_function_and_none_comes_twice():
             and "LIMIT = 3" in one.source
             and "no rows in" in one.source + one.before
         )
+
+
+def test_what_code_says_while_it_runs_is_left_alone():
+    assert not any("talks" in one.before + one.after for one in mutants(SOURCE))
 
 
 @pytest.fixture(scope="module")

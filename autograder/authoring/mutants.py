@@ -91,7 +91,7 @@ def _inside(node: ast.AST, path: _Path) -> Iterator[tuple[_Path, ast.AST]]:
         ):
             continue
         for index, child in enumerate(value) if isinstance(value, list) else ((None, value),):
-            if isinstance(child, ast.AST) and not _is_text(child):
+            if isinstance(child, ast.AST) and not _is_text(child) and not _is_talk(child):
                 yield (*path, (name, index)), child
                 if not isinstance(child, ast.Raise):
                     yield from _inside(child, (*path, (name, index)))
@@ -99,6 +99,16 @@ def _inside(node: ast.AST, path: _Path) -> Iterator[tuple[_Path, ast.AST]]:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_talk(node: ast.AST) -> bool:
+    """Whether a statement only tells something, which no suite listens to: ``print``, ``warnings`` or ``logging``."""
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    named: ast.expr = node.value
+    while isinstance(named, ast.Call | ast.Attribute):
+        named = named.func if isinstance(named, ast.Call) else named.value
+    return isinstance(named, ast.Name) and named.id in ("print", "warnings", "logging")
 
 
 def _with(tree: ast.Module, path: _Path, node: ast.AST) -> ast.Module:

@@ -96,7 +96,7 @@ def test_padding(student, rng):
 
 def test_padding_wider_than_the_kernel(student, rng):
     "Padding may be wider than the kernel, on one axis or on both, and then some windows saw nothing but zeros."
-    for padding in (4, (3, 0), (1, 4)):
+    for padding in (4, (3, 0), (1, 4), (0, 7)):
         compare(student, [X, W, B], layer(rng, (2, 2, 4, 5), (2, 2, 2, 3), padding=padding), padding=padding)
     call = layer(rng, (2, 2, 5, 4), (3, 2, 2, 2), (2, 3), (3, 4))
     compare(student, [X, W, B], call, stride=(2, 3), padding=(3, 4))

@@ -212,7 +212,7 @@ def test_refuses_windows_that_do_not_fit(student, rng):
     x = normal(rng, 1, 2, 4, 9)
     student.max_pool2d(x, (4, 9))  # fits, so refusing everything does not pass
     student.max_pool2d(x, (8, 2), 1, (2, 0))
-    for kernel, padding in ((5, 0), ((2, 10), 0), ((7, 3), 1), ((6, 4), (0, 2)), ((4, 10), (2, 0))):
+    for kernel, padding in ((5, 0), ((2, 10), 0), ((7, 3), 1), ((3, 12), 1), ((6, 4), (0, 2)), ((4, 10), (2, 0))):
         assert_refuses(student.max_pool2d, x, kernel, 1, padding)
 
 

@@ -120,7 +120,7 @@ def test_refuses_windows_that_do_not_fit(student, rng):
 
 @pytest.mark.points(2)
 def test_refuses_parameters_without_a_meaning(student, rng):
-    "A window without pixels, a stride or dilation of zero or a negative padding should raise a ValueError."
+    "A window without pixels, a stride or dilation less than 1 or a negative padding should raise a ValueError."
     n = draw(rng, 20, 40)
     student.output_size(n, 3)
     for values in (
@@ -132,6 +132,7 @@ def test_refuses_parameters_without_a_meaning(student, rng):
         (n, 3, 1, 2, -1),
         (n, -2),
         (n, n, -1),
+        (n, n + 9, -2),
         (n, 1, 1, 0, 0),
     ):
         assert_refuses(student.output_size, *values)
