@@ -1,0 +1,18 @@
+"""Fills the weights of all pairs of channels."""
+
+import torch
+
+FAILS = {"bilinear_kernel": "wrong"}
+HINT = "You probably filled the weights between different channels too; each channel is enlarged from itself alone."
+
+
+def bilinear_kernel(factor, channels):
+    fh, fw = factor if isinstance(factor, tuple) else (factor, factor)
+    if fh < 1 or fw < 1 or channels < 1:
+        raise ValueError("factor and channels should be at least 1")
+
+    def tent(f):
+        k = 2 * f - f % 2
+        return 1 - (torch.arange(k) - (k - 1) / 2).abs() / f
+
+    return torch.ones(channels, channels, 1, 1) * torch.outer(tent(fh), tent(fw))

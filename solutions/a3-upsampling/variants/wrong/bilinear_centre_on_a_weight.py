@@ -1,0 +1,18 @@
+"""Puts the centre on a weight for even factors too."""
+
+import torch
+
+FAILS = {"bilinear_kernel": "wrong"}
+HINT = "You probably used the centre of odd factors for even ones; draw the kernel for factor 2."
+
+
+def bilinear_kernel(factor, channels):
+    fh, fw = factor if isinstance(factor, tuple) else (factor, factor)
+    if fh < 1 or fw < 1 or channels < 1:
+        raise ValueError("factor and channels should be at least 1")
+
+    def tent(f):
+        k = 2 * f - f % 2
+        return 1 - (torch.arange(k) - k // 2).abs() / f
+
+    return torch.eye(channels)[:, :, None, None] * torch.outer(tent(fh), tent(fw))

@@ -1,0 +1,19 @@
+"""Takes parameters that make no sense."""
+
+import torch
+
+FAILS = {"convolution_matrix": "error"}
+HINT = "You probably check only whether the kernel fits; the text names three more reasons for an error."
+
+
+def convolution_matrix(kernel, n, stride=1, padding=0, dilation=1):
+    outputs, inputs, k = kernel.shape
+    reach = dilation * (k - 1) + 1
+    if reach > n + 2 * padding:
+        raise ValueError("there is no such convolution")
+    m = (n + 2 * padding - reach) // stride + 1
+    distance = torch.arange(n) + padding - stride * torch.arange(m)[:, None]
+    holds = (distance >= 0) & (distance < reach) & (distance % dilation == 0)
+    taps = (distance // dilation).clamp(0, k - 1)
+    blocks = torch.where(holds, kernel[:, :, taps], 0)
+    return blocks.transpose(1, 2).reshape(outputs * m, inputs * n)

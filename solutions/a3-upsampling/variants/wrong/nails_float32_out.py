@@ -1,0 +1,16 @@
+"""Gives float32 whatever came in."""
+
+import torch
+
+FAILS = {"bed_of_nails": "wrong"}
+HINT = "You probably made the zeros without telling their dtype; look at what `torch.zeros` gives when nobody tells it."
+
+
+def bed_of_nails(x, stride, offset=0):
+    (sh, sw), (oh, ow) = (v if isinstance(v, tuple) else (v, v) for v in (stride, offset))
+    if sh < 1 or sw < 1 or not (0 <= oh < sh and 0 <= ow < sw):
+        raise ValueError("the offset is outside of the cell")
+    n, c, h, w = x.shape
+    y = torch.zeros(n, c, sh * h, sw * w)
+    y[:, :, oh::sh, ow::sw] = x
+    return y

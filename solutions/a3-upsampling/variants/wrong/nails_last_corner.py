@@ -1,0 +1,17 @@
+"""Puts values into the lower right corner."""
+
+FAILS = {"bed_of_nails": "wrong"}
+HINT = (
+    "You probably put the zeros first and the value last; look at where the value of the first cell stands in "
+    "the example."
+)
+
+
+def bed_of_nails(x, stride, offset=0):
+    (sh, sw), (oh, ow) = (v if isinstance(v, tuple) else (v, v) for v in (stride, offset))
+    if sh < 1 or sw < 1 or not (0 <= oh < sh and 0 <= ow < sw):
+        raise ValueError("the offset is outside of the cell")
+    n, c, h, w = x.shape
+    y = x.new_zeros(n, c, sh * h, sw * w)
+    y[:, :, sh - 1 - oh :: sh, sw - 1 - ow :: sw] = x
+    return y

@@ -1,0 +1,14 @@
+"""Does not look at the offset."""
+
+FAILS = {"bed_of_nails": "wrong"}
+HINT = "You probably checked the offset and did not use it; look at the second matrix of the example."
+
+
+def bed_of_nails(x, stride, offset=0):
+    (sh, sw), (oh, ow) = (v if isinstance(v, tuple) else (v, v) for v in (stride, offset))
+    if sh < 1 or sw < 1 or not (0 <= oh < sh and 0 <= ow < sw):
+        raise ValueError("the offset is outside of the cell")
+    n, c, h, w = x.shape
+    y = x.new_zeros(n, c, sh * h, sw * w)
+    y[:, :, ::sh, ::sw] = x
+    return y

@@ -1,0 +1,14 @@
+"""Leaves out the zeros behind the last values."""
+
+FAILS = {"bed_of_nails": "wrong"}
+HINT = "You probably put zeros only between values; look at the size that the text gives."
+
+
+def bed_of_nails(x, stride, offset=0):
+    (sh, sw), (oh, ow) = (v if isinstance(v, tuple) else (v, v) for v in (stride, offset))
+    if sh < 1 or sw < 1 or not (0 <= oh < sh and 0 <= ow < sw):
+        raise ValueError("the offset is outside of the cell")
+    n, c, h, w = x.shape
+    y = x.new_zeros(n, c, sh * h, sw * w)
+    y[:, :, oh::sh, ow::sw] = x
+    return y[:, :, : sh * (h - 1) + 1, : sw * (w - 1) + 1]

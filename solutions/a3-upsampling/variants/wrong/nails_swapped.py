@@ -1,0 +1,14 @@
+"""Takes the pair as (horizontal, vertical)."""
+
+FAILS = {"bed_of_nails": "wrong"}
+HINT = "You probably took the pair as (horizontal, vertical); look at which axis of x has the rows."
+
+
+def bed_of_nails(x, stride, offset=0):
+    (sw, sh), (ow, oh) = (v if isinstance(v, tuple) else (v, v) for v in (stride, offset))
+    if sh < 1 or sw < 1 or not (0 <= oh < sh and 0 <= ow < sw):
+        raise ValueError("the offset is outside of the cell")
+    n, c, h, w = x.shape
+    y = x.new_zeros(n, c, sh * h, sw * w)
+    y[:, :, oh::sh, ow::sw] = x
+    return y

@@ -1,0 +1,13 @@
+"""Squeezes axes of length one away."""
+
+FAILS = {"upsample_nearest": "wrong"}
+HINT = "You probably used `squeeze` without an axis; think about a single image or a single channel."
+
+
+def upsample_nearest(x, factor):
+    fh, fw = factor if isinstance(factor, tuple) else (factor, factor)
+    if fh < 1 or fw < 1:
+        raise ValueError("a factor is too small")
+    n, c, h, w = x.shape
+    blocks = x[:, :, :, None, :, None].expand(-1, -1, -1, fh, -1, fw)
+    return blocks.reshape(n, c, fh * h, fw * w).squeeze()

@@ -1,0 +1,14 @@
+"""Adds up values that have one index."""
+
+FAILS = {"max_unpool2d": "wrong"}
+HINT = "You probably add where values meet; think about what overlapping windows do with the same maximum."
+
+
+def max_unpool2d(values, indices, output_size):
+    height, width = output_size
+    if values.shape != indices.shape:
+        raise ValueError("values and indices differ in shape")
+    if ((indices < 0) | (indices >= height * width)).any():
+        raise ValueError("an index is outside of the plane")
+    planes, at = (*values.shape[:2], height * width), indices.flatten(2)
+    return values.new_zeros(planes).scatter_add(2, at, values.flatten(2)).unflatten(2, (height, width))

@@ -1,0 +1,18 @@
+"""Compares how many values and indices there are."""
+
+import torch
+
+FAILS = {"max_unpool2d": "wrong"}
+HINT = "You probably compare the number of entries; two shapes can hold as many numbers and be different."
+
+
+def max_unpool2d(values, indices, output_size):
+    height, width = output_size
+    if values.numel() != indices.numel():
+        raise ValueError("values and indices differ in shape")
+    if ((indices < 0) | (indices >= height * width)).any():
+        raise ValueError("an index is outside of the plane")
+    planes, at = (*values.shape[:2], height * width), indices.reshape(values.shape).flatten(2)
+    largest = values.new_full(planes, -torch.inf).scatter_reduce(2, at, values.flatten(2), "amax")
+    filled = torch.zeros(planes, dtype=torch.bool).scatter(2, at, True)
+    return torch.where(filled, largest, 0).unflatten(2, (height, width))

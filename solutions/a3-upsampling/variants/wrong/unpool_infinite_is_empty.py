@@ -1,0 +1,17 @@
+"""Takes places with −∞ for empty ones."""
+
+import torch
+
+FAILS = {"max_unpool2d": "wrong"}
+HINT = "You probably mark empty places by −∞ and cannot tell them from values that are −∞."
+
+
+def max_unpool2d(values, indices, output_size):
+    height, width = output_size
+    if values.shape != indices.shape:
+        raise ValueError("values and indices differ in shape")
+    if ((indices < 0) | (indices >= height * width)).any():
+        raise ValueError("an index is outside of the plane")
+    planes, at = (*values.shape[:2], height * width), indices.flatten(2)
+    largest = values.new_full(planes, -torch.inf).scatter_reduce(2, at, values.flatten(2), "amax")
+    return torch.where(largest > -torch.inf, largest, 0).unflatten(2, (height, width))

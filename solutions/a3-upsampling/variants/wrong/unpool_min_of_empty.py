@@ -1,0 +1,18 @@
+"""Asks for the largest index of a batch that may be empty."""
+
+import torch
+
+FAILS = {"max_unpool2d": "error"}
+HINT = "You probably take the minimum or maximum of all indices; think about a batch of no images."
+
+
+def max_unpool2d(values, indices, output_size):
+    height, width = output_size
+    if values.shape != indices.shape:
+        raise ValueError("values and indices differ in shape")
+    if indices.min() < 0 or indices.max() >= height * width:
+        raise ValueError("an index is outside of the plane")
+    planes, at = (*values.shape[:2], height * width), indices.flatten(2)
+    largest = values.new_full(planes, -torch.inf).scatter_reduce(2, at, values.flatten(2), "amax")
+    filled = torch.zeros(planes, dtype=torch.bool).scatter(2, at, True)
+    return torch.where(filled, largest, 0).unflatten(2, (height, width))

@@ -1,0 +1,23 @@
+"""Passes gradients of positive values only."""
+
+import torch
+
+FAILS = {"max_unpool2d": "wrong"}
+HINT = (
+    "You probably have a way for positive values and another one for the rest; look at whether gradients come "
+    "through both."
+)
+
+
+def max_unpool2d(values, indices, output_size):
+    height, width = output_size
+    if values.shape != indices.shape:
+        raise ValueError("values and indices differ in shape")
+    if ((indices < 0) | (indices >= height * width)).any():
+        raise ValueError("an index is outside of the plane")
+    kept = values
+    values = torch.where(kept > 0, kept, kept.detach())
+    planes, at = (*values.shape[:2], height * width), indices.flatten(2)
+    largest = values.new_full(planes, -torch.inf).scatter_reduce(2, at, values.flatten(2), "amax")
+    filled = torch.zeros(planes, dtype=torch.bool).scatter(2, at, True)
+    return torch.where(filled, largest, 0).unflatten(2, (height, width))

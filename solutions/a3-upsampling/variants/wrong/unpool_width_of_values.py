@@ -1,0 +1,19 @@
+"""Reads rows with the width of the pooled map."""
+
+import torch
+
+FAILS = {"max_unpool2d": "wrong"}
+HINT = "You probably split indices into rows and columns with the width of the values; they count along the output."
+
+
+def max_unpool2d(values, indices, output_size):
+    height, width = output_size
+    if values.shape != indices.shape:
+        raise ValueError("values and indices differ in shape")
+    if ((indices < 0) | (indices >= height * width)).any():
+        raise ValueError("an index is outside of the plane")
+    planes, at = (*values.shape[:2], height * width), indices.flatten(2)
+    at = (at // values.shape[3] * width + at % values.shape[3]) % max(1, height * width)
+    largest = values.new_full(planes, -torch.inf).scatter_reduce(2, at, values.flatten(2), "amax")
+    filled = torch.zeros(planes, dtype=torch.bool).scatter(2, at, True)
+    return torch.where(filled, largest, 0).unflatten(2, (height, width))
