@@ -155,8 +155,8 @@ def test_all_parameters_together(student, rng):
 def test_parameters_by_position(student, rng):
     "The parameters stand in PyTorch's order: stride, padding, output padding, and dilation last."
     x, w = normal(rng, 1, 2, 4, 5), normal(rng, 2, 2, 3, 3)
-    wanted = expected(x, w, stride=3, padding=1, output_padding=2, dilation=2)
-    assert_close(student.conv_transpose2d(x, w, None, 3, 1, 2, 2), wanted)
+    wanted = expected(x, w, stride=3, padding=2, output_padding=1, dilation=4)
+    assert_close(student.conv_transpose2d(x, w, None, 3, 2, 1, 4), wanted)
 
 
 @pytest.mark.points(2)
@@ -319,6 +319,9 @@ def test_refuses_to_crop_everything(student, rng):
         {"padding": (0, 4), "stride": (2, 1)},
     ):
         assert_refuses(student.conv_transpose2d, x, w, **parameters)
+    for rows, columns, padding in ((2, 3, (2, 0)), (3, 3, (0, 3)), (2, 1, 2)):
+        # Exactly nothing is left, neither a row too few nor one too many.
+        assert_refuses(student.conv_transpose2d, x, normal(rng, 2, 2, rows, columns), padding=padding)
 
 
 def drawn(rng, calls):
@@ -349,8 +352,9 @@ def test_no_loop_over_images_or_channels(student, rng):
 def test_no_loop_over_the_image(student, rng):
     "The work should not grow with rows or columns: look for a loop over pixels, also a hidden one."
     w = normal(rng, 2, 2, 3, 3)
+    # No longer than a loop needs to be noticed: the whole matrix of the layer grows with the square of that.
     make = lambda n: (normal(rng, 2, 2, n, n + 3), w)  # noqa: E731
-    long = [((1, 1, 1200, 2), (1, 1, 2, 2)), ((1, 1, 2, 1200), (1, 1, 2, 2))]
+    long = [((1, 1, 80, 2), (1, 1, 2, 2)), ((1, 1, 2, 80), (1, 1, 2, 2))]
     loop_free(student.conv_transpose2d, make, expected, (5, 10, 18), drawn(rng, long), padding=1, stride=(1, 2))
 
 
@@ -359,5 +363,5 @@ def test_no_loop_over_the_kernel(student, rng):
     "The work should not grow with the kernel: adding up one shifted map for each weight is a loop."
     x = normal(rng, 2, 2, 5, 6)
     make = lambda n: (x, normal(rng, 2, 3, n, n + 1))  # noqa: E731
-    long = [((1, 1, 2, 2), (1, 1, 1500, 2)), ((1, 1, 2, 2), (1, 1, 2, 1500))]
+    long = [((1, 1, 2, 2), (1, 1, 80, 2)), ((1, 1, 2, 2), (1, 1, 2, 80))]
     loop_free(student.conv_transpose2d, make, expected, (2, 3, 5), drawn(rng, long), dilation=(1, 2))

@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"bilinear_kernel": "error"}
+FAILS = {"bilinear_kernel": "wrong"}
 HINT = "You probably check the factor and not the channels."
 
 

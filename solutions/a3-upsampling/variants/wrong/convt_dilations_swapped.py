@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"conv_transpose2d": "wrong"}
+FAILS = {"conv_transpose2d": "error"}
 HINT = "You probably took the dilation as (horizontal, vertical)."
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"conv_transpose2d": "wrong"}
+FAILS = {"conv_transpose2d": "error"}
 HINT = "You probably changed x itself; whoever called your function still needs it."
 
 

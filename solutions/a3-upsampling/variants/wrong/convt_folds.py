@@ -19,6 +19,7 @@ def conv_transpose2d(x, w, b=None, stride=1, padding=0, output_padding=0, dilati
     if rows - 2 * ph < 1 or columns - 2 * pw < 1:
         raise ValueError("no output is left")
     products = torch.einsum("ncij,coab->noaibj", x, w)
-    flat = products.permute(0, 1, 2, 4, 3, 5).reshape(x.shape[0], -1, h * wd)
-    y = F.fold(flat, (rows, columns), (kh, kw), (dh, dw), 0, (sh, sw))[:, :, ph : rows - ph, pw : columns - pw]
+    flat = products.permute(0, 1, 2, 4, 3, 5).reshape(x.shape[0], w.shape[1] * kh * kw, h * wd)
+    y = F.fold(flat, (rows - qh, columns - qw), (kh, kw), (dh, dw), 0, (sh, sw))
+    y = F.pad(y, (0, qw, 0, qh))[:, :, ph : rows - ph, pw : columns - pw]
     return y if b is None else y + b[:, None, None]

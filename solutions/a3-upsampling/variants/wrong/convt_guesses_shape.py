@@ -22,5 +22,5 @@ def conv_transpose2d(x, w, b=None, stride=1, padding=0, output_padding=0, dilati
     right = dw * torch.arange(kw)[:, None] + sw * torch.arange(wd)
     at = (down[:, :, None, None] * columns + right).expand(products.shape).flatten(2)
     y = x.new_zeros(*products.shape[:2], rows * columns).scatter_add(2, at, products.flatten(2))
-    y = y.view(-1, w.shape[1], rows, columns)[:, :, ph : rows - ph, pw : columns - pw]
+    y = y.view(x.shape[0], -1, rows, columns)[:, :, ph : rows - ph, pw : columns - pw]
     return y if b is None else y + b[:, None, None]

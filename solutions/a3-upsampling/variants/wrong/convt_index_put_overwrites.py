@@ -23,8 +23,8 @@ def conv_transpose2d(x, w, b=None, stride=1, padding=0, output_padding=0, dilati
     products = torch.einsum("ncij,coab->noaibj", x, w)
     down = dh * torch.arange(kh)[:, None] + sh * torch.arange(h)
     right = dw * torch.arange(kw)[:, None] + sw * torch.arange(wd)
-    at = (down[:, :, None, None] * columns + right).expand(products.shape).flatten(2)
+    at = (down[:, :, None, None] * columns + right).flatten()
     y = x.new_zeros(*products.shape[:2], rows * columns)
-    y[:, :, at[0, 0] if at.numel() else at.flatten()] += products.flatten(2)
+    y[:, :, at] += products.flatten(2)
     y = y.unflatten(2, (rows, columns))[:, :, ph : rows - ph, pw : columns - pw]
     return y if b is None else y + b[:, None, None]

@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"conv_transpose2d": "wrong"}
+FAILS = {"conv_transpose2d": "error"}
 HINT = "You probably used one number of the stride for both axes; try one with unlike halves."
 
 

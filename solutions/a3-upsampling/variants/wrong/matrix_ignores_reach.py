@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"convolution_matrix": "error"}
+FAILS = {"convolution_matrix": "wrong"}
 HINT = "You probably forgot dilation when you checked whether the kernel fits."
 
 

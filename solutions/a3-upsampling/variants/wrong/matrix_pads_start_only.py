@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"convolution_matrix": "wrong"}
+FAILS = {"convolution_matrix": "error"}
 HINT = "You probably padded one end of the signal; count the rows of the example."
 
 

@@ -1,6 +1,6 @@
 """Uses the vertical stride for both axes."""
 
-FAILS = {"bed_of_nails": "wrong"}
+FAILS = {"bed_of_nails": "error"}
 HINT = "You probably used one number of the pair for both axes; try a stride with unlike halves."
 
 

@@ -14,6 +14,6 @@ def upsample_nearest(x, factor):
     if fh < 1 or fw < 1:
         raise ValueError("a factor is too small")
     _n, _c, h, w = x.shape
-    down = torch.eye(h).to(x.dtype)[torch.arange(fh * h) // fh]
-    right = torch.eye(w).to(x.dtype)[torch.arange(fw * w) // fw]
-    return down @ x @ right.T
+    down = torch.eye(h, dtype=torch.float64)[torch.arange(fh * h) // fh]
+    right = torch.eye(w, dtype=torch.float64)[torch.arange(fw * w) // fw]
+    return (down @ x.double() @ right.T).to(x.dtype)

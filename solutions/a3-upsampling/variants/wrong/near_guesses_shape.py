@@ -8,6 +8,6 @@ def upsample_nearest(x, factor):
     fh, fw = factor if isinstance(factor, tuple) else (factor, factor)
     if fh < 1 or fw < 1:
         raise ValueError("a factor is too small")
-    _n, c, h, w = x.shape
+    n, _c, h, w = x.shape
     blocks = x[:, :, :, None, :, None].expand(-1, -1, -1, fh, -1, fw)
-    return blocks.reshape(-1, c, fh * h, fw * w)
+    return blocks.reshape(n, -1, fh * h, fw * w)

@@ -11,4 +11,4 @@ def upsample_nearest(x, factor):
     if fh < 1 or fw < 1:
         raise ValueError("a factor is too small")
     _n, _c, _h, _w = x.shape
-    return F.interpolate(x, scale_factor=(fh, fw), mode="nearest")
+    return F.interpolate(x.double(), scale_factor=(fh, fw), mode="nearest").to(x.dtype)

@@ -1,6 +1,6 @@
 """Takes it for granted that the map is contiguous."""
 
-FAILS = {"upsample_nearest": "error"}
+FAILS = {"upsample_nearest": "wrong"}
 HINT = "You probably used `view` or strides of your own; look at what happens for a transposed map."
 
 
@@ -9,5 +9,5 @@ def upsample_nearest(x, factor):
     if fh < 1 or fw < 1:
         raise ValueError("a factor is too small")
     n, c, h, w = x.shape
-    blocks = x.view(n, c, h, 1, w, 1).expand(-1, -1, -1, fh, -1, fw)
+    blocks = x.as_strided((n, c, h, fh, w, fw), (c * h * w, h * w, w, 0, 1, 0))
     return blocks.reshape(n, c, fh * h, fw * w)

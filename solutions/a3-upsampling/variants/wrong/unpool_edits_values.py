@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"max_unpool2d": "wrong"}
+FAILS = {"max_unpool2d": "error"}
 HINT = "You probably changed the values themselves; whoever called your function still needs them."
 
 

@@ -1,5 +1,7 @@
 """Goes through images and channels."""
 
+import torch
+
 FAILS = {"max_unpool2d": "loops"}
 HINT = (
     "You probably go through the planes one after the other; scattering takes an axis, and the others are left"
@@ -13,11 +15,10 @@ def max_unpool2d(values, indices, output_size):
         raise ValueError("values and indices differ in shape")
     if ((indices < 0) | (indices >= height * width)).any():
         raise ValueError("an index is outside of the plane")
-    planes, at = (*values.shape[:2], height * width), indices.flatten(2)
-    y = values.new_zeros(planes)
-    for image, (plane, value) in enumerate(zip(at, values.flatten(2), strict=True)):
-        for channel in range(len(plane)):
-            y[image, channel] = y[image, channel].scatter_reduce(
-                0, plane[channel], value[channel], "amax", include_self=False
-            )
-    return y.unflatten(2, (height, width))
+    _planes, at = (*values.shape[:2], height * width), indices.flatten(2)
+    empty = values.new_zeros(height * width)
+    y = [
+        empty.scatter_reduce(0, place, value, "amax", include_self=False)
+        for place, value in zip(at.flatten(0, 1), values.flatten(2).flatten(0, 1), strict=True)
+    ]
+    return (torch.stack(y) if y else values.new_zeros(0)).view(*values.shape[:2], height, width)

@@ -1,6 +1,6 @@
 """Calls PyTorch's own."""
 
-import torch.nn.functional as F
+import torch
 
 FAILS = {"max_unpool2d": "forbidden"}
 HINT = "You called the operator that this exercise asks you to write; scatter the values yourself."
@@ -12,4 +12,4 @@ def max_unpool2d(values, indices, output_size):
         raise ValueError("values and indices differ in shape")
     if ((indices < 0) | (indices >= height * width)).any():
         raise ValueError("an index is outside of the plane")
-    return F.max_unpool2d(values, indices, 1, output_size=(height, width))
+    return torch.ops.aten.max_unpool2d(values, indices, [height, width])
