@@ -64,7 +64,8 @@ RECIPES: list[Recipe] = [
             "bilinear_kernel": variant("wrong/bilinear_centre_on_a_weight"),
         },
         verdicts={"conv_transpose2d": "wrong", "bilinear_kernel": "wrong"},
-        shares={},
+        # A flip changes neither kernels of one pixel, nor what is refused; the sizes of even kernels are right.
+        shares={"conv_transpose2d": 9 / 49, "bilinear_kernel": 5 / 17},
     ),
     Recipe(
         "elif",

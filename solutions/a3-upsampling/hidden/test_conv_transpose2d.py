@@ -343,7 +343,7 @@ def test_no_loop_over_images_or_channels(student, rng):
     "The work should not grow with images or channels: look for a loop over one of them, also a hidden one."
     images = lambda n: (normal(rng, n, 3, 4, 5), normal(rng, 3, 4, 3, 2), normal(rng, 4))  # noqa: E731
     channels = lambda n: (normal(rng, 2, n, 4, 5), normal(rng, n, n + 1, 3, 2))  # noqa: E731
-    long = [((4000, 1, 2, 2), (1, 1, 2, 2)), ((1, 4000, 2, 2), (4000, 2, 2, 2)), ((1, 1, 2, 2), (1, 4000, 2, 2))]
+    long = [((4000, 1, 2, 2), (1, 1, 2, 2)), ((1, 400, 2, 2), (400, 2, 2, 2)), ((1, 1, 2, 2), (1, 4000, 2, 2))]
     loop_free(student.conv_transpose2d, images, expected, (2, 4, 7), clocked=drawn(rng, long))
     loop_free(student.conv_transpose2d, channels, expected, (2, 4, 7), stride=2)
 
