@@ -137,6 +137,7 @@ def test_output_padding_below_the_dilation(student, rng):
     x, w = normal(rng, 1, 2, 4, 3), normal(rng, 2, 2, 2, 3)
     compare(student, x, w, output_padding=1, dilation=2)
     compare(student, x, w, output_padding=(2, 1), dilation=3, stride=2)
+    compare(student, x, w, output_padding=(2, 2), dilation=(3, 1), stride=(1, 3))
 
 
 @pytest.mark.points(2)
@@ -299,6 +300,8 @@ def test_refuses_too_much_output_padding(student, rng):
         {"stride": (3, 2), "output_padding": (1, 2)},
         {"dilation": 2, "output_padding": 3},
         {"dilation": (2, 3), "output_padding": (2, 1)},
+        {"dilation": (3, 1), "output_padding": (0, 1)},
+        {"dilation": (1, 3), "output_padding": (1, 0)},
         {"stride": (3, 1), "dilation": (1, 2), "output_padding": (1, 2)},
         {"stride": (1, 3), "dilation": (2, 1), "output_padding": (2, 1)},
     ):
