@@ -409,3 +409,20 @@ def test_what_is_slow_each_time_is_told_by_how_much():
     double = Clocked([0.9005] * 6, [0.0015] * 6)
     with pytest.raises(Slow, match="900 times"):
         loop_free(double, lambda n: (torch.ones(n),), lambda x: x * 2, clocked=[lambda: (torch.ones(9),)])
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        ("def f(x):\n    raise NotImplementedError()", "missing"),
+        ("def f(x):\n    raise NotImplementedError", "missing"),
+        ("def f(x):\n    return torch.matmul(x > 0, x > 0)", "error"),
+        ("def f(x):\n    return torch.bincount(x)", "error"),
+    ],
+)
+def test_what_a_library_cannot_do_is_no_stub(source, verdict):
+    namespace = {"torch": torch}
+    exec(compile(source, "<cell>", "exec"), namespace)
+    with pytest.raises(StudentError) as caught:
+        LocalStudent(namespace).f(torch.ones(3, 3) if "matmul" in source else torch.ones(3))
+    assert caught.value.verdict == verdict

@@ -122,10 +122,12 @@ def student_error(
 ) -> StudentError:
     """A `StudentError` that ``pytest.raises`` matches as the built-in `Exception` called ``kind``, if there is one.
 
-    ``missing`` says that there is nothing to grade, as an untouched stub's ``NotImplementedError`` does by itself.
+    ``missing`` says that there is nothing to grade, as an untouched stub's ``NotImplementedError`` does by itself; that
+    of a library says that it cannot do what it was asked for.
     """
     verdict = Verdict.ERROR
-    if missing or kind == "NotImplementedError":
+    stub = not message or message.endswith(" is not written yet") or "raise NotImplementedError" in where
+    if missing or (kind == "NotImplementedError" and stub):
         verdict = Verdict.MISSING
     elif kind.endswith("MemoryError") or (kind == "RuntimeError" and re.search("allocate memory|bad_alloc", message)):
         verdict = Verdict.MEMORY
