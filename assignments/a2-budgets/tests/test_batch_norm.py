@@ -43,7 +43,7 @@ def test_momentum_and_eps(student, rng):
     assert_close(student.batch_norm(*call), pytorch(*call))
 
 
-def test_double_precision(student, rng):
+def test_double_precision_by_example(student, rng):
     "In float64 all three results are float64 and right to their last digits."
     call = *layer(rng, 2, 3, 4, 5, dtype=torch.float64), True
     assert_close(student.batch_norm(*call), pytorch(*call))
@@ -56,7 +56,7 @@ def test_half_precision(student, rng):
     assert_close(student.batch_norm(*call), pytorch(*call))
 
 
-def test_leaves_its_inputs_alone(student, rng):
+def test_leaves_its_inputs_alone_by_example(student, rng):
     "What came in should be afterwards what it was before, the running statistics included."
     for training in (True, False):
         assert_untouched(student.batch_norm, *layer(rng, 2, 3, 4, 4), training)

@@ -40,7 +40,7 @@ def test_both_edges(student):
 
 
 def test_nothing_but_padding(student):
-    "A field wholly in the padding, left or right of the image, has the clipped box (0, -1)."
+    "A field wholly in the padding, left or right of the image, has the empty clipped box of the text."
     call = torch.arange(11), [2], [1], [4], 4
     assert_close(student.field_box(*call), walk(*call))
 
@@ -58,13 +58,13 @@ def test_small_dtypes(student):
     assert_close(student.field_box(*call), walk(*call))
 
 
-def test_no_layers(student):
+def test_no_layers_by_example(student):
     "Without layers each unit is a pixel."
     call = torch.arange(4), [], [], [], 3
     assert_close(student.field_box(*call), walk(*call))
 
 
-def test_leaves_its_inputs_alone(student):
+def test_leaves_its_inputs_alone_by_example(student):
     "What came in should be afterwards what it was before."
     assert_untouched(student.field_box, torch.arange(4), *(torch.tensor(v) for v in ([3, 2], [2, 1], [1, 0])), 9)
 

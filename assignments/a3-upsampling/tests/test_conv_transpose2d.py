@@ -48,7 +48,7 @@ def test_padding(student, rng):
     compare(student, x, w, padding=(2, 0))
 
 
-def test_output_padding(student, rng):
+def test_output_padding_by_example(student, rng):
     "Output padding makes the output longer at the end, and gives back there what padding had removed."
     x, w = normal(rng, 1, 2, 3, 4), normal(rng, 2, 2, 3, 3)
     compare(student, x, w, stride=3, output_padding=(2, 1))

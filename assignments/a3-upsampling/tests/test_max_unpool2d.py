@@ -17,13 +17,13 @@ def test_the_example(student):
     assert_close(got, torch.tensor([[[[0.0, 5, 0], [-7, 0, 0]]]]))
 
 
-def test_after_pooling(student, rng):
+def test_after_pooling_by_example(student, rng):
     "What max pooling gives comes back to where it was, in each channel of each image by itself."
     values, indices, size = pooled(normal(rng, 2, 3, 6, 8), 2)
     assert_close(student.max_unpool2d(values, indices, size), F.max_unpool2d(values, indices, 2))
 
 
-def test_windows_that_overlap(student, rng):
+def test_windows_that_overlap_by_example(student, rng):
     "A pixel that is the largest of several windows comes back once: values are not added up."
     x = normal(rng, 1, 2, 6, 7).abs() + 0.1
     values, indices, size = pooled(x, 3, 1)
@@ -31,7 +31,7 @@ def test_windows_that_overlap(student, rng):
     assert_close(student.max_unpool2d(values, indices, size), x * won)
 
 
-def test_the_largest_stays(student):
+def test_the_largest_stays_by_example(student):
     "Where an index comes several times the largest of its values stays, also if all of them are negative."
     indices = torch.tensor([[[[2, 0, 2], [0, 0, 2]]]])
     values = torch.tensor([[[[1.0, 7, 3], [9, 8, 2]]]])

@@ -116,13 +116,13 @@ def test_all_or_nothing(student, rng):
 
 @pytest.mark.points(2)
 def test_eps_is_added_to_the_variance(student, rng):
-    "eps is added to the variance below the root, not to the deviation, in both modes, and is no largest value of it."
+    "`eps` is added to the variance below the root, not to the deviation, in both modes, and is no largest value of it."
     for training in (True, False):
         compare(student, [Y], plain(rng, 3, 2, 4, 4), training, eps=0.7)
 
 
 def test_eps_has_no_part_in_the_running_variance(student, rng):
-    "eps keeps the divisor from zero; the running variance does not contain it."
+    "`eps` keeps the divisor from zero; the running variance does not contain it."
     compare(student, [VAR], layer(rng, (3, 2, 8, 8)), eps=0.9)
 
 
@@ -160,7 +160,7 @@ def test_double_precision(student, rng):
 
 @pytest.mark.points(2)
 def test_images_of_half_precision(student, rng):
-    "A float16 image has its statistics computed in float32, where a sum of many values does not end at 65504."
+    "A float16 image has its statistics computed in float32: a sum of many values is too large for float16."
     for shape, mean in (((2, 3, 5, 4), 0.5), ((1, 2, 160, 150), 6.0), ((2, 2, 9, 9), 300.0)):
         call = layer(rng, shape, mean, image=torch.float16)
         compare(student, [Y, MEAN, VAR], call)

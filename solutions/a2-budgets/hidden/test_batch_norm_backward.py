@@ -85,7 +85,7 @@ def test_scale_of_the_layer(student, rng):
 
 @pytest.mark.points(2)
 def test_eps(student, rng):
-    "eps is below the root in the layer, so it is below the root in its gradients as well."
+    "`eps` is below the root in the layer, so it is below the root in its gradients as well."
     compare(student, [X, GAMMA], layer(rng, 3, 2, 4, 5), eps=0.8)
 
 

@@ -131,7 +131,7 @@ def test_real_layers(student):
 
 
 def test_vgg16(student):
-    "The convolutions and poolings of VGG-16 have 14,714,688 parameters; find the layer whose count is not right."
+    "The table may be that of a VGG, convolutions and poolings in turn: find the first layer that is wrong."
     rows = []
     for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         rows += [(3, 1, width, 1, 0)] * count + [(2, 2, width, 0, 0)]

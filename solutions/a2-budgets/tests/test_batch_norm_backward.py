@@ -36,17 +36,17 @@ def test_the_example(student):
     assert_close(student.batch_norm_backward(grad_out, x, torch.tensor([2.0]), 3.0), wanted)
 
 
-def test_gradient_of_the_shift(student, rng):
+def test_gradient_of_the_shift_by_example(student, rng):
     "The shift's gradient is a sum over images, rows and columns."
     compare(student, 2, layer(rng, 3, 2, 4, 5))
 
 
-def test_gradient_of_the_scale(student, rng):
+def test_gradient_of_the_scale_by_example(student, rng):
     "The scale's gradient sums gradient times normalised value."
     compare(student, 1, layer(rng, 3, 2, 4, 5))
 
 
-def test_gradient_of_the_image(student, rng):
+def test_gradient_of_the_image_by_example(student, rng):
     "The image's gradient has three paths: directly, through the mean and through the variance."
     compare(student, 0, layer(rng, 3, 2, 4, 5))
 
@@ -57,17 +57,17 @@ def test_a_constant_gradient(student, rng):
     compare(student, 0, (torch.ones_like(x), x, gamma))
 
 
-def test_eps(student, rng):
-    "eps is part of the layer and of its gradients."
+def test_eps_by_example(student, rng):
+    "`eps` is part of the layer and of its gradients."
     compare(student, 0, layer(rng, 3, 2, 4, 5), eps=0.5)
 
 
-def test_double_precision(student, rng):
+def test_double_precision_by_example(student, rng):
     "In float64 the gradients are float64 and right to their last digits."
     compare(student, 0, layer(rng, 3, 2, 4, 5, dtype=torch.float64))
 
 
-def test_leaves_its_inputs_alone(student, rng):
+def test_leaves_its_inputs_alone_by_example(student, rng):
     "What came in should be afterwards what it was before."
     assert_untouched(student.batch_norm_backward, *layer(rng, 2, 3, 4, 4))
 
@@ -81,6 +81,6 @@ def test_refuses_what_does_not_fit(student, rng):
 
 
 @pytest.mark.gate
-def test_no_loop(student, rng):
+def test_no_loop_by_example(student, rng):
     "The work should not grow with the input: look for a loop over images, channels or pixels."
     loop_free(student.batch_norm_backward, lambda n: layer(rng, n, n + 1, n + 2, n), autograd, sizes=(2, 4, 8))

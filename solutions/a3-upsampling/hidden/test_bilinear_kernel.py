@@ -39,27 +39,27 @@ def enlarged(student, x, fh, fw):
 @pytest.mark.points(2)
 def test_odd_factors(student):
     "For an odd factor a weight of 1 stands at the centre, and the others fall in equal steps on both sides."
-    for factor in (3, 5, 9):
+    for factor in (5, 7, 9):
         compare(student, (factor, factor), 1)
 
 
 @pytest.mark.points(2)
 def test_even_factors(student):
     "For an even factor the centre lies between two weights, half a step from each: no weight is 1."
-    for factor in (2, 4, 8):
+    for factor in (4, 6, 8):
         compare(student, (factor, factor), 1)
 
 
 @pytest.mark.points(2)
 def test_a_factor_for_each_axis(student):
     "A pair gives the vertical factor first and the horizontal one second, each with a size and a centre of its own."
-    for factor in ((3, 5), (2, 4), (4, 3), (3, 2), (7, 2)):
+    for factor in ((3, 5), (2, 4), (4, 3), (5, 2), (7, 2)):
         compare(student, factor, 1)
 
 
 def test_one_factor_for_both_axes(student):
     "A single number is the factor of both axes."
-    compare(student, 3, 1)
+    compare(student, 5, 1)
     compare(student, 6, 1)
 
 
@@ -77,7 +77,7 @@ def test_factor_one(student):
 
 
 def test_large_factors(student):
-    "A network with stride 32 needs the factor 32, and one can go further than that."
+    "A network with a large stride needs a factor as large, and its kernel has about twice as many rows."
     compare(student, (32, 32), 1)
     compare(student, (33, 64), 1)
 
@@ -89,14 +89,14 @@ def test_many_channels(student):
 
 def test_a_constant_stays_constant(student):
     "A map that is constant should stay constant away from the border: the weights that meet in a pixel sum to 1."
-    for fh, fw in ((2, 2), (3, 3), (4, 2), (5, 3)):
+    for fh, fw in ((4, 4), (5, 5), (4, 2), (5, 3)):
         assert_close(*enlarged(student, torch.ones(1, 1, 5, 5), fh, fw))
 
 
 def test_it_interpolates(student, rng):
     "Away from the border the layer should agree with F.interpolate, along both axes and for any map."
     for fh, fw in ((2, 2), (3, 3), (4, 4)):
-        assert_close(*enlarged(student, normal(rng, 2, 1, 6, 5), fh, fw))
+        assert_close(*enlarged(student, normal(rng, 2, 2, 6, 5), fh, fw))
 
 
 def test_precision(student):
@@ -107,14 +107,14 @@ def test_precision(student):
 
 def test_refuses_factors_below_one(student):
     "A factor below 1, along either axis, should raise a ValueError."
-    student.bilinear_kernel((1, 2), 1)  # so refusing everything does not pass
+    student.bilinear_kernel((1, 4), 1)  # so refusing everything does not pass
     for factor in (0, -1, (0, 2), (2, 0), (-2, 2), (1, -3), (-2, -2)):
         assert_refuses(student.bilinear_kernel, factor, 2)
 
 
 def test_refuses_fewer_than_one_channel(student):
     "Fewer than one channel should raise a ValueError."
-    student.bilinear_kernel((2, 2), 1)  # so refusing everything does not pass
+    student.bilinear_kernel((4, 4), 1)  # so refusing everything does not pass
     for channels in (0, -1):
         assert_refuses(student.bilinear_kernel, (2, 2), channels)
 

@@ -22,7 +22,7 @@ def test_the_example(student):
     assert_close(student.convolution_matrix(torch.tensor([[[1.0, 2, 3]]]), 5, 2, 1), wanted)
 
 
-def test_channels(student, rng):
+def test_channels_by_example(student, rng):
     "There is a block for each pair of an output and an input channel."
     compare(student, normal(rng, 2, 3, 3), 6)
 

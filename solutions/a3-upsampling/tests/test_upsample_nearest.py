@@ -14,13 +14,13 @@ def test_the_example(student):
     assert_close(student.upsample_nearest(x, (1, 3)), wanted)
 
 
-def test_one_factor_for_both_axes(student, rng):
+def test_one_factor_for_both_axes_by_example(student, rng):
     "A single number is the factor of both axes."
     x = normal(rng, 2, 3, 4, 5)
     assert_close(student.upsample_nearest(x, 3), F.interpolate(x, scale_factor=3))
 
 
-def test_labels(student, rng):
+def test_labels_by_example(student, rng):
     "Labels are whole numbers and should stay what they are, in value and in dtype."
     labels = integers(rng, 0, 10**17, 2, 1, 3, 4)
     assert_close(student.upsample_nearest(labels, (2, 1)), labels[:, :, [0, 0, 1, 1, 2, 2]])
@@ -39,7 +39,7 @@ def test_no_images(student):
     assert_close(student.upsample_nearest(torch.zeros(0, 2, 3, 4), 2), torch.zeros(0, 2, 6, 8))
 
 
-def test_refuses_factors_below_one(student, rng):
+def test_refuses_factors_below_one_by_example(student, rng):
     "A factor below 1, along either axis, should raise a ValueError."
     x = normal(rng, 1, 1, 2, 2)
     student.upsample_nearest(x, 1)  # so refusing everything does not pass
