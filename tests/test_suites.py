@@ -216,7 +216,9 @@ def test_every_test_says_one_sentence_that_gives_nothing_away(assignment, exerci
     results = {w: run(assignment, w, exercise, solved(assignment.name)).results for w in ("hidden", "tests")}
     for result in results["hidden"] + results["tests"]:
         assert re.fullmatch(r"[A-Z`][^\n]+[.]", result.message), result.name
-        numbers = re.findall(r"\d{2,}|\d\.\d|[(]\d", re.sub(r"float(16|32|64)|u?int(8|16|32|64)|64 bits|180°", "", result.message))
+        numbers = re.findall(
+            r"\d{2,}|\d\.\d|[(]\d", re.sub(r"float(16|32|64)|u?int(8|16|32|64)|64 bits|180°", "", result.message)
+        )
         assert numbers == [], result.name
     names = {which: {result.name for result in found} for which, found in results.items()}
     assert names["hidden"].isdisjoint(names["tests"])

@@ -39,7 +39,7 @@ def test_images(student, rng):
     assert_close(student.confusion_matrix(turned[1], turned[0], 4), definition(prediction, truth, 4))
 
 
-def test_classes_that_do_not_occur(student):
+def test_classes_that_do_not_occur_by_example(student):
     "A class that does not occur has a row and a column of zeros."
     nothing = torch.zeros(2, 2, dtype=torch.int64)
     assert_close(student.confusion_matrix(nothing, nothing, 3), torch.tensor([[4, 0, 0], [0, 0, 0], [0, 0, 0]]))

@@ -45,7 +45,7 @@ def test_random_logits(student, rng):
     compare(student, [0, 1], normal(rng, 2, 3, 4, 5), integers(rng, 0, 3, 2, 4, 5))
 
 
-def test_classes_that_are_not_present(student, rng):
+def test_classes_that_are_not_present_by_example(student, rng):
     "A class without true pixels adds nothing to the loss; its logits have a gradient through the softmax."
     compare(student, [0, 1], normal(rng, 2, 5, 3, 4), integers(rng, 1, 3, 2, 3, 4))
 
@@ -66,7 +66,7 @@ def test_double_and_half(student, rng):
     compare(student, [0, 1], logits.half(), truth)
 
 
-def test_large_logits(student, rng):
+def test_large_logits_by_example(student, rng):
     "Logits of ten thousand have probabilities of 0 and 1, not NaN."
     logits, truth = normal(rng, 1, 2, 3, 3).sign() * 1e4, integers(rng, 0, 2, 1, 3, 3)
     by_smaller_ones = definition(logits.sign() * 300, truth)

@@ -241,7 +241,7 @@ def test_refuses_what_are_no_two_label_maps(student):
 @pytest.mark.gate
 def test_large_inputs(student):
     "What is right for small maps is right for large ones, by the same code: the loops are looked for in these."
-    small = [(*blocks(4, 2, 19, 22), 4, 1)]  # no noise, in which any region is the whole class
+    small = [(*blocks(4, 2, 19, 22), 4, 2)]  # no noise, in which any region is the whole class
     large = [(*blocks(17, 7, 31, 30), 17, 1), (*blocks(2, 2, 40, 43, 8), 2, 6)]
     assert_right_when_large(student.boundary_iou, expected, small, large)
 

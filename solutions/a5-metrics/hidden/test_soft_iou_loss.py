@@ -150,7 +150,7 @@ def test_no_pixel_counts(student, rng):
 
 
 def test_nothing_is_ignored_unless_asked(student, rng):
-    "Without `ignore` every label counts, 255 as any other."
+    "Without `ignore` every label counts, also the one that other data sets ignore."
     truth = integers(rng, 250, 256, 1, 4, 5)
     compare(student, [LOSS, GRADIENT], normal(rng, 1, 256, 4, 5), truth)
 

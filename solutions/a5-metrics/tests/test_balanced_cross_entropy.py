@@ -49,7 +49,7 @@ def test_the_example(student):
         assert_close(got, torch.tensor(factor * math.log(2)))
 
 
-def test_without_weights(student, rng):
+def test_without_weights_by_example(student, rng):
     "Without weights it is the mean over pixels of minus the logarithm of the true class's probability."
     compare(student, normal(rng, 2, 3, 4, 5), integers(rng, 0, 3, 2, 4, 5), "none")
 
@@ -73,7 +73,7 @@ def test_ignored_pixels(student, rng):
     assert_close(got, torch.tensor(0.0))
 
 
-def test_large_logits(student, rng):
+def test_large_logits_by_example(student, rng):
     "A logit of ten thousand has an exponential that no dtype holds; the loss is right all the same."
     logits = normal(rng, 1, 3, 4, 4) * 1e4
     compare(student, logits, integers(rng, 0, 3, 1, 4, 4), "none")
