@@ -20,7 +20,7 @@ def test_an_even_factor(student):
 
 def test_a_pair(student):
     "A pair gives the vertical factor first; with factor 1 there is a single weight."
-    assert_close(student.bilinear_kernel((3, 2), 1), torch.outer(THREE, TWO)[None, None])
+    assert_close(student.bilinear_kernel((2, 3), 1), torch.outer(TWO, THREE)[None, None])
     assert_close(student.bilinear_kernel((1, 2), 1), TWO.view(1, 1, 1, 4))
 
 
