@@ -162,6 +162,6 @@ def _innermost(error: BaseException) -> tuple[str, str]:
         # IPython keeps a cell's code under a path of its own or a name in angle brackets; neither is in a library.
         if "ipykernel_" in code.co_filename or code.co_filename.startswith(("<ipython", "<cell")):
             line, text = f"line {number} of the cell", linecache.getline(code.co_filename, number).strip()
-            function = "" if code.co_name.startswith("<") else code.co_name
+            function = "" if code.co_name.startswith("<") else code.co_qualname
             return (f"{line}: {text}" if text else line), function
     return "", ""

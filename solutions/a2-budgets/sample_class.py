@@ -9,7 +9,8 @@ from pathlib import Path
 from autograder.authoring.sample_class import STUB, Recipe
 
 VARIANTS = Path(__file__).parent / "variants"
-EXERCISES = ("receptive_fields", "field_box", "effective_field", "budget", "batch_norm", "batch_norm_backward")
+FUNCTIONS = ("receptive_fields", "field_box", "effective_field", "budget", "batch_norm", "batch_norm_backward")
+EXERCISES = (*FUNCTIONS, "Bottleneck")
 
 
 def variant(path: str) -> str:
@@ -25,8 +26,8 @@ def variant(path: str) -> str:
 
 
 def in_one_cell(path: str) -> dict[str, str]:
-    """A correct variant of all exercises, typed into the cell of the first; the other cells are emptied."""
-    return {EXERCISES[0]: variant(path), **dict.fromkeys(EXERCISES[1:], "# see above")}
+    """A correct variant of all functions, typed into the cell of the first; the other cells are emptied."""
+    return {FUNCTIONS[0]: variant(path), **dict.fromkeys(FUNCTIONS[1:], "# see above")}
 
 
 ANSWER = """
