@@ -284,6 +284,47 @@ def test_a_point_for_a_function_that_refuses_everything_is_found(root, graded):
     assert problems == ("a function that refuses everything: scale earned 0.8 of 4 points, by test_refuses",)
 
 
+PAGE = """# A chapter
+
+```{code-cell} ipython3
+:tags: [hide-input]
+import numpy as np
+import torch
+from pixelwise import plots
+
+LEAST = 0
+```
+
+```{code-cell} ipython3
+def times(maps, factor=2.0):
+    if not isinstance(factor, (int, float)):
+        raise TypeError(factor)
+    return lifted(maps) * factor
+
+def lifted(maps):
+    return maps + LEAST
+
+def show(maps, factor):
+    return plots.picture(maps * factor)
+```
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "earns"),
+    [("", "", True), ("maps + LEAST", "maps[:1]", False), ("def lifted", "%matplotlib inline\ndef lifted", False)],
+)
+def test_a_page_that_solves_an_exercise_is_found(root, graded, old, new, earns):
+    page = root / "book" / "part" / "chapter.md"
+    page.parent.mkdir(parents=True)
+    page.write_text(PAGE.replace(old, new) if old else PAGE)
+    _, problems = graded()
+    told = ("part/chapter.md 1: times, pasted in, earns 100% of scale; ask for more",)
+    assert problems == (
+        {"nothing that the course's pages define, pasted in, earns half of an exercise": told} if earns else {}
+    )
+
+
 def test_a_wrong_variant_that_passes_is_found(root, graded):
     edit(root / "solutions" / NAME / "variants" / "wrong" / "in_place.py", "x.mul_(k)", "x * k")
     assert graded()[1] == {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.authoring import hinting, sample_class, student_run, survivors, variants
+from autograder.authoring import hinting, pasted, sample_class, student_run, survivors, variants
 from autograder.authoring.survivors import Tally
 from autograder.course import agreement
 from autograder.course.assignment import HIDDEN, VISIBLE, Assignment, reference_sources
@@ -25,6 +25,7 @@ EMPTY = {
     "a function that returns nothing": "return None",
     "a function that refuses everything": "raise ValueError('no')",
 }
+PASTED = 0.5  # the share of an exercise that nothing earns which a page defines
 BY = ((HIDDEN, ""), (VISIBLE, " by the visible suites"))
 
 
@@ -112,7 +113,7 @@ def validate(
         tallies, problems = survivors.tally(assignment, executor or LocalExecutor(), SEED, graded)
         made = sum(each.made for each in tallies.values())
         add(f"every mutant that is wrong is found ({made:,} mutants)", problems)
-    hidden = [each for each in candidates if each.suites == HIDDEN]
+    hidden = [each for each in candidates if each.suites == HIDDEN and not each.pasted]
     return Validation(tuple(checks), {each.name: each.scores(reports[each]) for each in hidden}, tallies)
 
 
@@ -147,7 +148,8 @@ def import_checks(assignment: Assignment) -> dict[str, Iterable[str]]:
 class _Candidate:
     """One solution, by one kind of suites: the check that it belongs to, and the verdict that each exercise must get.
 
-    ``whole`` asks that it earn all points of what passes and none of the rest; a verdict of None may be any.
+    ``whole`` asks that it earn all points of what passes and none of the rest; a verdict of None may be any. What is
+    ``pasted`` from a page says by exercise which definition of the page it is, and must not pass.
     """
 
     name: str
@@ -156,6 +158,7 @@ class _Candidate:
     cells: tuple[Cell, ...]
     verdicts: tuple[tuple[str, Verdict | None], ...]
     whole: bool = False
+    pasted: tuple[tuple[str, str], ...] = ()
 
     def task(self, assignment: Assignment, seed: int) -> Task:
         submission = Submission(self.name, assignment.name, assignment.source, self.cells, digest=self.name)
@@ -173,7 +176,11 @@ class _Candidate:
         for name, wanted in self.verdicts:
             results = [report.exercise(name) for report in reports]
             got, *others = self.scores(reports)[name]
-            if others:
+            if self.pasted:
+                if got.score >= PASTED * results[0].max_score:
+                    share, of = got.score / results[0].max_score, dict(self.pasted)[name]
+                    yield f"{self.name}: {of}, pasted in, earns {share:.0%} of {name}; ask for more"
+            elif others:
                 yield f"{self.name}: {name} depends on the draw: {_shares((got, *others), results)}"
             elif wanted is not None and got.verdict is not wanted:
                 failed = next((t for t in results[0].tests if t.verdict is not Verdict.PASSED), None)
@@ -212,6 +219,11 @@ def _candidates(assignment: Assignment) -> list[_Candidate]:
     for name, body in EMPTY.items():
         cells = tuple(Cell("code", f"def {e}(*args, **kwargs):\n    {body}\n") for e in assignment.exercises)
         add(name, f"{name} earns nothing", HIDDEN, cells, None)
+    for number, each in enumerate(pasted.pasted(assignment), 1):
+        title = "nothing that the course's pages define, pasted in, earns half of an exercise"
+        verdicts = tuple((name, None) for name, _ in each.solves)
+        cells = (Cell("code", each.source),)
+        found.append(_Candidate(f"{each.page} {number}", title, HIDDEN, cells, verdicts, pasted=each.solves))
     for variant in variants.read_variants(assignment):
         cells, verdicts = (Cell("code", variant.path.read_text()),), tuple(variant.verdicts.items())
         if variant.kind == variants.CORRECT:
@@ -235,11 +247,7 @@ def _graded(
     # Imported here: PyTorch comes with it, which what is found by reading needs not.
     from autograder.check.run import SEED as STUDENTS
 
-    planned = [
-        (each, each.task(assignment, seed))
-        for each in candidates
-        for seed in (range(SEED, SEED + draws) if each.suites == HIDDEN else (STUDENTS,))
-    ]
+    planned = [(each, each.task(assignment, seed)) for each in candidates for seed in _seeds(each, draws, STUDENTS)]
     owners = {(task.submission.student, task.key): each for each, task in planned}
     reports: dict[_Candidate, dict[int, Report]] = {each: {} for each in candidates}
     done = 0
@@ -252,6 +260,13 @@ def _graded(
 
     executor.run_tasks(assignment, [task for _, task in planned], finish)
     return {each: [found[seed] for seed in sorted(found)] for each, found in reports.items()}
+
+
+def _seeds(candidate: _Candidate, draws: int, students: int) -> Sequence[int]:
+    if candidate.suites != HIDDEN:
+        return (students,)
+    # One draw will do for what has nothing to do with the exercise.
+    return range(SEED, SEED + (1 if candidate.pasted else draws))
 
 
 def _by_title(candidates: Iterable[_Candidate]) -> dict[str, list[_Candidate]]:
