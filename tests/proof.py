@@ -135,7 +135,7 @@ PROOFS = (
     Proof(
         "validate",
         "in every assignment right solutions earn everything, wrong ones and mutants do not, in each of thirty draws",
-        (AUTOGRADER, "validate", "--json", "--draws", "30", "--mutants"),
+        (AUTOGRADER, "validate", "--json", "--draws", "30", "--mutants", "--record"),
         checks,
     ),
     Proof("deep", "what the tests marked `proof` say", pytest("-m", "proof"), tests),

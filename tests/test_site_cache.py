@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
-from page_keys import Sources, code_cells  # noqa: E402
+from page_keys import Sources, code_cells, files_read  # noqa: E402
 
 
 @pytest.fixture
@@ -64,6 +64,15 @@ TREE = {
 )
 def test_a_cell_needs_what_it_imports_and_what_that_imports(library, cell, modules):
     assert library(TREE).needed([cell]) == modules
+
+
+def test_a_page_may_say_which_files_it_reads(tmp_path):
+    for name in ("a/x.json", "a/y.py", "b/x.json", "b/c/x.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    page = "---\nreads:\n  - '*/x.json'\n  - a/*\n---\n\n# A page\n"
+    assert files_read(page, tmp_path) == [tmp_path / "a/x.json", tmp_path / "a/y.py", tmp_path / "b/x.json"]
+    assert files_read("---\nkernelspec: {}\n---\n", tmp_path) == files_read("# A page", tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 import nbformat
 import pytest
 
-from autograder.authoring import student_run, validate
+from autograder.authoring import student_run, tested, validate
 from autograder.course.assignment import load_assignment
 from autograder.course.errors import AssignmentError
 from autograder.grading.executor import Executor
@@ -238,6 +238,27 @@ def test_a_right_assignment_holds_under_many_draws(graded):
     assert problems == {} and found.holds
     assert found.scores["reference solution"] == {"scale": (validate.Score("passed", 4.0, 3),)}
     assert found.scores["wrong/in_place.py"] == {"scale": (validate.Score("wrong", 3.0, 3),)}
+
+
+def test_what_holds_is_recorded_until_its_files_change(root, graded):
+    found, _ = graded(draws=2)
+    assignment = load_assignment(root, NAME)
+    assert list(tested.rows(assignment)) == []
+    tested.record(assignment, found, 2)
+    (row,) = tested.rows(assignment)
+    assert (row.exercise, row.tests, row.right, row.draws, row.current) == ("scale", 4, 1, 2, True)
+    assert row.wrong == len(list((root / "solutions" / NAME / "variants" / "wrong").glob("*.py")))
+    assert row.made is None and row.reasons == {}
+    edit(root / "solutions" / NAME / "hidden" / "test_scale.py", '"""', '"""Another. ')
+    assert [row.current for row in tested.rows(load_assignment(root, NAME))] == [False]
+
+
+def test_what_does_not_hold_is_not_recorded(root, graded):
+    edit(root / "solutions" / NAME / "hidden" / "test_scale.py", "(x.double() * k)", "(x.double() + k)")
+    found, _ = graded()
+    with pytest.raises(ValueError, match="not recorded"):
+        tested.record(load_assignment(root, NAME), found, 1)
+    assert not (root / "solutions" / NAME / tested.FILE).exists()
 
 
 def test_hints_that_are_not_what_the_variants_give_are_found(root, graded):

@@ -38,6 +38,9 @@ def add_to(commands: Commands) -> None:
         "--mutants", action="store_true", help="grade every small change of right solutions too, which takes minutes"
     )
     validate.add_argument("--json", action="store_true", help="print the checks and the scores of variants as JSON")
+    validate.add_argument(
+        "--record", action="store_true", help="keep what holds in solutions/<assignment>/tested.json, for a page"
+    )
     hints = commands.add("hints", _hints, "make hints.json: which tests each known-wrong variant fails, and its hint")
     hints.add_argument("assignment", nargs="*", help="assignments (default: all)")
     hints.add_argument("--jobs", type=positive, help="processes (default: one a core)")
@@ -87,7 +90,7 @@ def _bundle(args: argparse.Namespace) -> int:
 
 
 def _validate(args: argparse.Namespace) -> int:
-    from autograder.authoring import validate
+    from autograder.authoring import tested, validate
 
     def show(check: validate.Check) -> None:
         mark = "[green]✓[/green]" if check.holds else "[red]✗[/red]"
@@ -109,6 +112,9 @@ def _validate(args: argparse.Namespace) -> int:
         holds &= found.holds
         if args.json:
             print(json.dumps({"assignment": assignment.name} | _as_data(found)))
+        if args.record and found.holds:
+            tested.record(assignment, found, args.draws)
+            say.print(f"solutions/{assignment.name}/{tested.FILE}")
     return int(not holds)
 
 

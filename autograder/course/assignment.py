@@ -20,7 +20,7 @@ if _grammar is None:
 
 
 # What an author writes in ``solutions/<assignment>/`` and no student gets.
-AUTHORS_ONLY = ("hidden", "variants", "sample_class.py", "hints.json")
+AUTHORS_ONLY = ("hidden", "variants", "sample_class.py", "hints.json", "tested.json")
 # What stands around a solution in the author's notebook: nbgrader puts a stub in the place of what is between.
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 # The folders of suites in ``solutions/<assignment>/``: one decides grades, the other is what ``check`` runs.

@@ -4,7 +4,8 @@ A page's code cells and the modules that they import are read with `ast`, never 
 `a.b` too, so all three count, and so does what they import in turn. A file that is no module (an explorer's script,
 its style, a table of numbers) counts with the module in its folder whose name its own begins with
 (`receptive_field.js` with `receptive_field.py`), and with the package where there is none such. Code that chooses at
-run time what to import depends on everything: too many runs of a page are a nuisance, one too few is a lie.
+run time what to import depends on everything: too many runs of a page are a nuisance, one too few is a lie. A page
+whose cells read other files of the project lists their patterns in its front matter, as ``reads``.
 """
 
 import ast
@@ -14,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 import nbformat
+import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 from myst_nb.core.read import read_myst_markdown_notebook
 
@@ -93,6 +95,14 @@ def code_cells(text: str, suffix: str = ".md") -> list[str]:
     """Return the sources of a page's code cells, as they will be run."""
     notebook = nbformat.reads(text, 4) if suffix == ".ipynb" else read_myst_markdown_notebook(text)
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def files_read(text: str, root: Path) -> list[Path]:
+    """Return the files below `root` that a page says it reads: the patterns of the list `reads` in its front matter."""
+    if not text.startswith("---\n"):
+        return []
+    patterns = (yaml.safe_load(text.split("---\n", 2)[1]) or {}).get("reads", [])
+    return sorted({path for pattern in patterns for path in root.glob(pattern) if path.is_file()})
 
 
 def imports(code: Iterable[str], sources: Sources, package: str = "") -> set[str] | None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import ledger_role
 from jupyter_cache import get_cache
-from page_keys import Sources, code_cells
+from page_keys import Sources, code_cells, files_read
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -84,7 +84,12 @@ class Keys:
 
     def of_outputs(self, text: str, suffix: str) -> str:
         """Return the key of all that decides a page's outputs, but the cells themselves."""
-        return self.sources.key(self.sources.needed(code_cells(text, suffix)), self.salt)
+        read = [
+            path.relative_to(BOOK.parent).as_posix().encode() + path.read_bytes()
+            for path in files_read(text, BOOK.parent)
+        ]
+        salt = "".join([self.salt, *(hashlib.sha256(each).hexdigest() for each in read)])
+        return self.sources.key(self.sources.needed(code_cells(text, suffix)), salt)
 
     def of_page(self, text: str, suffix: str) -> str:
         """Return the key of all that decides how a page reads: its text, its outputs, the numbers it cites."""

@@ -1,0 +1,99 @@
+"""What `autograder validate --record` found of an assignment, kept in ``tested.json`` beside it for pages to show.
+
+It is written only where everything holds, and says of what: with a digest of suites, solutions and variants.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.authoring import variants
+from autograder.authoring.validate import Validation
+from autograder.course import files
+from autograder.course.assignment import HIDDEN, VISIBLE, Assignment, reference_sources
+
+FILE = "tested.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One exercise: how many tests its hidden suite has, how many right and wrong variants and draws it was tried with.
+
+    ``made`` and ``killed`` count mutants of right solutions, None where there were none; ``reasons`` say why those that
+    are left over are right, with how many each is the reason of. ``current`` is whether it is about the files of today.
+    """
+
+    assignment: str
+    exercise: str
+    title: str
+    tests: int
+    right: int
+    wrong: int
+    draws: int
+    made: int | None
+    killed: int | None
+    reasons: dict[str, int]
+    current: bool
+
+
+def record(assignment: Assignment, found: Validation, draws: int) -> str:
+    """Write what was found, all of which holds, and return the file's text. Raises `ValueError` where it does not."""
+    if not found.holds:
+        raise ValueError("what does not hold is not recorded")
+    tried = list(variants.read_variants(assignment))
+    exercises: dict[str, Any] = {}
+    for name in assignment.exercises:
+        kinds = [variant.kind for variant in tried if name in variant.verdicts]
+        one: dict[str, Any] = {
+            "tests": sum(1 for _ in _tests(assignment.source / HIDDEN / f"test_{name}.py")),
+            "right": kinds.count(variants.CORRECT),
+            "wrong": kinds.count(variants.WRONG),
+        }
+        if name in found.mutants:
+            tally = found.mutants[name]
+            reasons: dict[str, int] = {}
+            for why in tally.equivalent.values():
+                reasons[why] = reasons.get(why, 0) + 1
+            one["mutants"] = {"made": tally.made, "killed": tally.killed, "right": reasons}
+        exercises[name] = one
+    data = {"of": digest(assignment), "draws": draws, "exercises": exercises}
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    files.write_whole(assignment.source / FILE, text)
+    return text
+
+
+def rows(assignment: Assignment) -> Iterator[Row]:
+    """What is recorded of an assignment's exercises, in their order; nothing where there is no record."""
+    path = assignment.source / FILE
+    if not path.exists():
+        return
+    data = json.loads(path.read_text(encoding="utf-8"))
+    current = data["of"] == digest(assignment)
+    for name, exercise in assignment.exercises.items():
+        if (one := data["exercises"].get(name)) is not None:
+            mutants = one.get("mutants", {"made": None, "killed": None, "right": {}})
+            made, killed, reasons = mutants["made"], mutants["killed"], mutants["right"]
+            counts = one["tests"], one["right"], one["wrong"], data["draws"]
+            yield Row(assignment.name, name, exercise.title, *counts, made, killed, reasons, current)
+
+
+def digest(assignment: Assignment) -> str:
+    """Changes with the suites, the author's solutions and the variants, and with nothing else."""
+    found = hashlib.sha256()
+    for source in reference_sources(assignment).values():
+        found.update(source.encode() + b"\0")
+    for folder in (HIDDEN, VISIBLE, "variants"):
+        for path in sorted((assignment.source / folder).rglob("*")):
+            if path.suffix in (".py", ".toml"):
+                about = path.relative_to(assignment.source).as_posix().encode()
+                found.update(about + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
+
+
+def _tests(suite: Path) -> Iterator[str]:
+    tree = ast.parse(suite.read_text(encoding="utf-8"))
+    return (n.name for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_"))
