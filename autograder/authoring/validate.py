@@ -23,6 +23,7 @@ SEED = 20_250_101  # of the first draw; the others follow it
 # What every suite must give no point for, whatever the exercise is: nothing but right values earns points.
 EMPTY = {
     "a function that returns nothing": "return None",
+    "a function that returns a text": "return 'no'",
     "a function that refuses everything": "raise ValueError('no')",
 }
 PASTED = 0.5  # the share of an exercise that nothing earns which a page defines

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from autograder.suite.errors import Failure, Mismatch
-from autograder.suite.student import StudentFunction
+from autograder.suite.student import StudentFunction, StudentModule
 
 __all__ = ["assert_close", "assert_refuses", "assert_untouched"]  # what suites import
 
-_NUMBERS = (bool, int, float)
+_NUMBERS = bool | int | float
+_COMPUTED = _NUMBERS | torch.Tensor | np.ndarray | np.generic
 
 
 def assert_close(
@@ -111,6 +112,8 @@ def kind_of(value: Any) -> str:
         return "a NumPy array"
     if isinstance(value, list | tuple):
         return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, StudentModule):
+        return "a module"
     name = type(value).__name__
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
@@ -118,15 +121,29 @@ def kind_of(value: Any) -> str:
 def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> None:
     """Call ``function`` and check that its tensor arguments are afterwards what they were before.
 
-    Raises `Mismatch`, and `Failure` where it returned nothing: what does nothing changes nothing.
+    Raises `Mismatch`, and `Failure` where it returned anything but numbers: what computes nothing changes nothing.
     """
     kept = copies(args)
     after = function.echo(*args, **kwargs)
-    if after.value is None:
-        raise Failure("it returned None")
+    leaves = list(_leaves(after.value))
+    if not any(isinstance(leaf, _COMPUTED) for leaf in leaves) or not all(
+        leaf is None or isinstance(leaf, _COMPUTED) for leaf in leaves
+    ):
+        raise Failure(f"it returned {kind_of(after.value)}")
     for before, now in zip(kept, after.arguments, strict=True):
         if isinstance(before, torch.Tensor) and not torch.equal(before, now):
             raise Mismatch("an argument was changed in place", now, before)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lists, tuples and dicts are made of in the end."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        yield from _leaves(list(value.values()))
+    else:
+        yield value
 
 
 def assert_refuses(function: StudentFunction, *args: Any, **kwargs: Any) -> str:

@@ -192,13 +192,13 @@ ATTACKS = [
          wanted=(*SEEN, "error")),
     loop("when-nobody-counts", "It loops only while no trace function is set.",
          BUSY + "import sys\nlooking = getattr(sys, 'get' + 'trace')\ncounted = loop\ndef loop(n):\n"
-         "    if looking() is None: counted(n * 50)\n", wanted=SEEN),
+         "    if looking() is None: counted(n * 1000)\n", wanted=SEEN),
     loop("when-large", "It loops only over inputs larger than those that are measured.",
          BUSY + "counted = loop\ndef loop(n):\n    if n > 3000: counted(n)\n", wanted=SEEN, gap=UNMEASURED),
     Attack("loop-where-small", 13, "It loops wherever it is not measured, and gives nothing for inputs as large as those that are.",
            RIGHT + BUSY + NOTHING + "def $name(*args, **kwargs):\n"
            "    if size_of(*args) > (3000 if hasattr(args[0], 'shape') else 300): return nothing(right(*args, **kwargs))\n"
-           "    loop(size_of(*args))\n    return right(*args, **kwargs)\n", ("wrong",), keeps=0.5),
+           "    loop(size_of(*args))\n    return right(*args, **kwargs)\n", ("wrong", "loops"), keeps=0.5),
     Attack("loop-where-small-tensor", 13, "The same, of tensors.",
            RIGHT + BUSY + NOTHING + "def $name(*args, **kwargs):\n"
            "    if size_of(*args) > 3000: return nothing(right(*args, **kwargs))\n"

@@ -203,7 +203,7 @@ ATTACKS = [
         "class Both(dict):\n    def __eq__(self, other): return True\n    def items(self): return [(self, self)]\n"
         "    def __hash__(self): return 0\n"
         "class Pair(tuple):\n    def __getitem__(self, at): return Both()\n    def __eq__(self, other): return True\n"
-        "def $name(*args, **kwargs):\n    return Pair((Both(a=1), Both()))", control="asserts",
+        "def $name(*args, **kwargs):\n    return Pair((Both(a=None), Both()))", control="asserts",
     ),
     Attack(
         "liar-class", 3, "The result claims by __class__ to be a plain tensor.",

@@ -216,6 +216,7 @@ def test_refuses_single_values_in_training(student, rng):
     call = layer(rng, (1, 3, 1, 1))
     student.batch_norm(*call, False)  # allowed, so refusing everything does not pass
     student.batch_norm(*layer(rng, (1, 3, 1, 2)), True)
+    student.batch_norm(*layer(rng, (1, 1, 1, 2)), True)  # two values are enough in a single channel too
     assert_refuses(student.batch_norm, *call, True)
     assert_refuses(student.batch_norm, *layer(rng, (1, 1, 1, 1)), True)
     assert_refuses(student.batch_norm, torch.zeros(0, 3, 4, 4), *call[1:], True)

@@ -159,7 +159,7 @@ def test_small_integer_dtypes(student):
     rows = [(3, 2, 1000, 1, 0), (3, 1, 2000, 10, 1), (5, 3, 2000, 1, 0)]
     for dtype in (torch.int32, torch.int16):
         compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor(rows, dtype=dtype), 9000, 7200, 300)
-    table = torch.tensor([(3, 2, 100, 1, 0), (11, 100, 100, 0, 0), (15, 2, 120, 20, 1)], dtype=torch.uint8)
+    table = torch.tensor([(3, 2, 100, 1, 0), (11, 100, 100, 0, 0), (15, 2, 200, 20, 1)], dtype=torch.uint8)
     compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 3200, 2000, 300)
 
 
