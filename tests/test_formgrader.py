@@ -168,6 +168,24 @@ def test_a_graded_cell_shows_its_result_below_the_box_with_its_points(
             expect(shown).to_contain_text(test["message"].replace("`", ""))
 
 
+def test_a_written_answer_stands_above_what_it_should_say(page: Page, server: Server) -> None:
+    open_submission(page, server, "ada")
+    answer = page.get_by_text(ANSWER[:40])
+    rubric = page.get_by_text("For the person who grades; students do not see this.")
+    expect(rubric).to_be_visible()
+    assert answer.bounding_box()["y"] < rubric.bounding_box()["y"]
+
+
+def test_what_an_answer_should_say_is_on_no_page_of_a_students(course: Path, page: Page) -> None:
+    assert "For the person who grades" in (course / "autograded" / "ada" / A1 / f"{A1}.ipynb").read_text()
+    command("nbgrader", "generate_feedback", A1, "--student=ada", cwd=course, check=True)
+    pages = list((course / "feedback" / "ada" / A1).glob("*.html"))
+    assert len(pages) == 2
+    for shown in pages:
+        assert ANSWER[:40] in shown.read_text() or shown.name == "report.html"
+        assert "For the person who grades" not in shown.read_text()
+
+
 def test_points_given_by_hand_are_added_to_the_total(page: Page, server: Server) -> None:
     open_submission(page, server, "ada")
     give(page, "why_share_weights", "2.5")

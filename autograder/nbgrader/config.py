@@ -33,6 +33,12 @@ def configure(c: Config, root: Path) -> None:
         "nbgrader.preprocessors.SaveAutoGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
     ]
+    # The first is ours; the others are what nbgrader does.
+    c.GenerateFeedback.preprocessors = [
+        "autograder.nbgrader.execute.WithoutRubrics",
+        "nbgrader.preprocessors.GetGrades",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
     # nbgrader empties a student's folder of feedback, our page included, and makes its own.
     c.GenerateFeedback.pre_convert_hook = "autograder.nbgrader.hooks.before_feedback"
     c.GenerateFeedback.post_convert_hook = "autograder.nbgrader.hooks.after_feedback"

@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.course.assignment import find_root, load_assignment
+from autograder.course.assignment import Assignment, find_root, load_assignment, reference_sources
 from autograder.course.report import Report
 from autograder.course.submission import Cell, read_submission
 from autograder.course.verdict import Verdict
@@ -58,7 +58,37 @@ class JailedExecute(NbGraderPreprocessor):
         write_outputs(nb, report, titles)
         if report.review:
             nb.cells.insert(0, own_cell(Cell("markdown", feedback_page.review_html(report.review)), "review", nb))
+        add_rubrics(nb, _assignment(root, name))
         return nb, resources
+
+
+class WithoutRubrics(NbGraderPreprocessor):
+    """Takes out of a graded notebook what is for graders alone, before nbgrader makes a student's page of it."""
+
+    def preprocess(
+        self, nb: nbformat.NotebookNode, resources: dict[str, Any]
+    ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
+        """Leave out the cells that `add_rubrics` added."""
+        nb.cells = [cell for cell in nb.cells if RUBRIC not in cell.metadata.get("tags", [])]
+        return nb, resources
+
+
+RUBRIC = "rubric"
+
+
+def add_rubrics(nb: nbformat.NotebookNode, assignment: Assignment) -> None:
+    """Put below each written answer the author's own, which says what earns which points, for the person who grades."""
+    rubrics = reference_sources(assignment)
+    shown = []
+    for cell in nb.cells:
+        shown.append(cell)
+        question = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if question in rubrics and question not in assignment.exercises:
+            text = f"> **For the person who grades; students do not see this.**\n\n{rubrics[question].strip()}"
+            rubric = own_cell(Cell("markdown", text), f"rubric-{question}"[:64], nb)
+            rubric.metadata.tags = [RUBRIC]
+            shown.append(rubric)
+    nb.cells = shown
 
 
 def _graded(root: Path, name: str, student: str) -> Report:
