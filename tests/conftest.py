@@ -24,6 +24,8 @@ PHONE = {"width": 390, "height": 844}
 # The longest files are started first, so that no worker waits for another in the end.
 LONGEST = (
     "redteam",
+    "suites",
+    "validate",
     "sample_class",
     "site",
     "fuzz",
