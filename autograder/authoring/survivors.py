@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.authoring import variants
+from autograder.authoring import screening, variants
 from autograder.authoring.mutants import Mutant, mutants
 from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.errors import AssignmentError
@@ -129,8 +129,9 @@ def _path(assignment: Assignment) -> Path:
 
 
 def _candidates(assignment: Assignment) -> Iterator[_Candidate]:
-    reference = reference_sources(assignment)
-    for name in assignment.exercises:
+    sources = reference_sources(assignment)
+    reference = {name: sources[name] for name in assignment.exercises}
+    for name in reference:
         for mutant in mutants(reference[name]):
             cells = {**reference, name: mutant.source}
             yield _Candidate(REFERENCE, (name,), mutant, tuple(Cell("code", cells[key], key) for key in cells))
@@ -150,6 +151,15 @@ def _survivors(
     seed: int,
     graded: Callable[[int, int], None],
 ) -> list[Survivor]:
+    done = 0
+
+    def screened(count: int) -> None:
+        nonlocal done
+        done += count
+        graded(done, len(candidates))
+
+    left = screening.left_over(assignment, [(each.cells, each.exercises) for each in candidates], seed, screened)
+    candidates = [candidates[at] for at in left]
     tasks = [
         Task(
             Submission(f"mutant {at}", assignment.name, assignment.source, each.cells, digest=f"mutant {at}"),
@@ -160,12 +170,8 @@ def _survivors(
         for at, each in enumerate(candidates)
     ]
     alive: set[str] = set()
-    done = 0
 
     def finish(task: Task, report: Report) -> None:
-        nonlocal done
-        done += 1
-        graded(done, len(tasks))
         if report.verdict is Verdict.FAULT:
             raise AssignmentError(f"{assignment.name}: a mutant could not be graded: {'; '.join(report.remarks)}")
         if report.verdict is Verdict.PASSED:

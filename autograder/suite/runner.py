@@ -63,8 +63,20 @@ def run_suite(suite: Path, student: Any, seed: int, runner: Runner | None = None
     or as ``runner`` does when none of them needs pytest's protocol. Raises `SuiteError` when the file has no test or
     cannot be imported, and `RunSerially` when the runner does.
     """
+    return _known(suite).run(student, seed, runner)
+
+
+def failing_test(suite: Path, student: Any, seed: int, first: Sequence[str] = ()) -> str | None:
+    """The name of a test of a suite that ``student`` fails, the first that is found; None where there is none.
+
+    The tests called ``first`` are run before the others. Raises `SuiteError` as `run_suite` does.
+    """
+    return _known(suite).failing(student, seed, first)
+
+
+def _known(suite: Path) -> "_Suite":
     about = suite.stat()
-    return _collected(suite, about.st_mtime_ns, about.st_size).run(student, seed, runner)
+    return _collected(suite, about.st_mtime_ns, about.st_size)
 
 
 @functools.lru_cache(maxsize=64)
@@ -124,6 +136,24 @@ class _Suite:
             self._plugin.run = SuiteRun(None, 0)
         run.printed = printed.getvalue()
         return run
+
+    def failing(self, student: Any, seed: int, first: Sequence[str]) -> str | None:
+        if not self._plain:
+            failed = (r.name for r in self.run(student, seed, None).results if r.verdict is not Verdict.PASSED)
+            return next(failed, None)
+        order = {name: place for place, name in enumerate(first)}
+        run = self._plugin.run = SuiteRun(student, seed)
+        self._plugin.clock = time.perf_counter
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for item in sorted(self._items, key=lambda item: order.get(item.name, len(order))):
+                    self._plugin.perform(item)
+                    if run.results[-1].verdict is not Verdict.PASSED:
+                        return item.name
+        finally:
+            self._plugin.run = SuiteRun(None, 0)
+        return None
 
 
 class _Plugin:
