@@ -160,6 +160,24 @@ def test_a_figure_follows_the_theme_switch(visit):
     assert page.evaluate(ink) != light
 
 
+def test_no_line_begins_with_the_full_stop_behind_a_formula(visit):
+    page = visit(METRICS, PHONE)
+    wait_for_mathematics(page)
+    page.wait_for_selector("article span[style*=nowrap] .math")
+    apart = page.evaluate(
+        """() => [...document.querySelectorAll("article span.math")].flatMap((formula) => {
+            const behind = formula.nextSibling;
+            if (behind?.nodeType !== Node.TEXT_NODE || !/^[.,;:!?)]/.test(behind.data)) return [];
+            const mark = document.createRange();
+            mark.setStart(behind, 0);
+            mark.setEnd(behind, 1);
+            const box = formula.getBoundingClientRect();
+            return mark.getBoundingClientRect().left >= box.right - 1 ? [] : [formula.parentElement.textContent];
+        })"""
+    )
+    assert apart == []
+
+
 def test_a_page_read_in_the_dark_is_printed_light_and_nothing_is_cut_off(visit):
     page = visit(METRICS, {"width": 720, "height": 1000}, "dark")
     wait_for_mathematics(page)
