@@ -115,7 +115,7 @@ def test_every_id_is_used_once_and_every_figure_says_what_it_shows(visit, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_texts_of_figures_can_be_read_on_a_phone_and_do_not_collide(visit, name):
-    page = visit(name, {"width": 360, "height": 800})
+    page = visit(name, {"width": 360, "height": 800}, is_mobile=True, has_touch=True)
     page.evaluate("document.fonts.ready")
     # Left out: indices and powers, smaller than their text; mathematics, in pieces that overlap; and what is turned.
     small, outside, colliding = page.evaluate(
