@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -100,6 +101,23 @@ def test_the_same_command_scores_a_run_that_had_ended_again(ended, made):
     assert train("--data", made, "--out", out, *SHORT).returncode == 0
     after = json.loads((out / "result.json").read_text())
     assert after["scores"] == before["scores"] and after["minutes"] == before["minutes"]
+
+
+@pytest.mark.parametrize("name", ["result.json", "pictures.html"])
+def test_a_run_that_cannot_finish_a_file_leaves_the_old_one(ended, made, tmp_path, name):
+    out = shutil.copytree(ended[0], tmp_path / "out")
+    before = (out / name).read_bytes()
+    names = sorted(path.name for path in out.iterdir())
+    # The kernel lets no file grow beyond this, so the write ends in the middle, as on a full disk.
+    done = train("--data", made, "--out", out, *SHORT, preexec_fn=partial(no_file_above, len(before) // 2))
+    assert done.returncode != 0
+    assert (out / name).read_bytes() == before
+    assert sorted(path.name for path in out.iterdir()) == names
+
+
+def no_file_above(size):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, in place of the process's end
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def test_another_folder_gives_the_same_scores_and_another_seed_others(ended, made, tmp_path):

@@ -160,6 +160,13 @@ def test_a_claim_that_is_off_is_noticed(key):
     assert dataclasses.replace(row, claimed=worse).judged() == "differs"
 
 
+@pytest.mark.parametrize("which", ["claimed", "computed"])
+def test_no_number_is_printed_with_an_exponent(which):
+    printed = {key: row.written(which) for key, row in ledger.ROWS.items()}
+    # What rounding leaves, far below one, is best printed so.
+    assert {key: text for key, text in printed.items() if re.search(r"e\+\d", text)} == {}
+
+
 def test_a_key_is_taken_once():
     with pytest.raises(ValueError, match="has a row 'vgg16-parameters' already"):
         rows.add(ledger.ROWS["vgg16-parameters"])

@@ -15,6 +15,7 @@ TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 CHAPTERS = [page for page in PAGES if re.search(r"/\d\d-", page)]
 FIELDS = "book/01-convolution/receptive-fields"
+METRICS = "book/04-segmentation/metrics-and-losses"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
@@ -112,6 +113,40 @@ def test_every_id_is_used_once_and_every_figure_says_what_it_shows(visit, name):
     assert len(labels) >= (3 if name in CHAPTERS else 0)
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_texts_of_figures_can_be_read_on_a_phone_and_do_not_collide(visit, name):
+    page = visit(name, {"width": 360, "height": 800}, is_mobile=True, has_touch=True)
+    page.evaluate("document.fonts.ready")
+    # Left out: indices and powers, smaller than their text; mathematics, in pieces that overlap; and what is turned.
+    small, outside, colliding = page.evaluate(
+        """() => {
+            const small = [], outside = [], colliding = [];
+            document.querySelectorAll(".pw-figure svg").forEach((svg, figure) => {
+                const boxes = [];
+                for (const text of svg.querySelectorAll("text")) {
+                    const said = text.textContent.trim(), matrix = text.getScreenCTM();
+                    const style = text.getAttribute("style") || "";
+                    if (!said || !style.includes("max(") || Math.abs(matrix.b) > 1e-6) continue;
+                    const box = text.getBoundingClientRect();
+                    if (parseFloat(getComputedStyle(text).fontSize) * matrix.a < 8.99) small.push([figure + 1, said]);
+                    if (box.left < 0 || box.right > innerWidth) outside.push([figure + 1, said]);
+                    if (!text.querySelector("tspan")) boxes.push([said, box]);
+                }
+                boxes.forEach(([said, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
+                    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+                    const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+                    // A line of text is higher than its letters.
+                    if (across > 1 && down > 0.3 * Math.min(a.height, b.height)) {
+                        colliding.push([figure + 1, said, other]);
+                    }
+                }));
+            });
+            return [small, outside, colliding];
+        }"""
+    )
+    assert (small, outside, colliding) == ([], [], [])
+
+
 def test_a_figure_follows_the_theme_switch(visit):
     page = visit(FIELDS)
     ink = "getComputedStyle(document.querySelector('.pw-figure svg text')).fill"
@@ -123,6 +158,38 @@ def test_a_figure_follows_the_theme_switch(visit):
             break
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(ink) != light
+
+
+def test_no_line_begins_with_the_full_stop_behind_a_formula(visit):
+    page = visit(METRICS, PHONE)
+    wait_for_mathematics(page)
+    page.wait_for_selector("article span[style*=nowrap] .math")
+    apart = page.evaluate(
+        """() => [...document.querySelectorAll("article span.math")].flatMap((formula) => {
+            const behind = formula.nextSibling;
+            if (behind?.nodeType !== Node.TEXT_NODE || !/^[.,;:!?)]/.test(behind.data)) return [];
+            const mark = document.createRange();
+            mark.setStart(behind, 0);
+            mark.setEnd(behind, 1);
+            const box = formula.getBoundingClientRect();
+            return mark.getBoundingClientRect().left >= box.right - 1 ? [] : [formula.parentElement.textContent];
+        })"""
+    )
+    assert apart == []
+
+
+def test_a_page_read_in_the_dark_is_printed_light_and_nothing_is_cut_off(visit):
+    page = visit(METRICS, {"width": 720, "height": 1000}, "dark")
+    wait_for_mathematics(page)
+    page.evaluate("addEventListener('beforeprint', () => { window.printed = document.documentElement.dataset.theme; })")
+    page.pdf(format="A4")
+    assert page.evaluate("window.printed") == "light"
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.emulate_media(media="print")
+    cut = """() => [...document.querySelectorAll(".bd-article pre, .bd-article table")]
+        .filter((box) => box.offsetParent && box.scrollWidth > box.clientWidth + 1)
+        .map((box) => box.textContent.trim().slice(0, 60))"""
+    assert page.evaluate(cut) == []
 
 
 def test_the_search_finds_a_chapter_from_disk(visit):

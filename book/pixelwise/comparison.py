@@ -9,7 +9,6 @@ train the networks of one seed themselves, with `ready`, and read from the recor
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 import pixelwise
-from pixelwise import metrics, train, zoo
+from pixelwise import files, metrics, train, zoo
 from pixelwise.data.scenes import CLASSES, scenes
 from pixelwise.data.transforms import flip, normalise
 from pixelwise.losses import class_weights, cross_entropy
@@ -115,10 +114,8 @@ def ready(name: str, seed: int = 0) -> nn.Module:
         return network.to(pixelwise.device()).eval()
     network = trained(name, seed)
     if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_suffix(f".{os.getpid()}.part")
-        torch.save(network.state_dict(), beside)
-        os.replace(beside, kept)
+        with files.whole(kept) as new:
+            torch.save(network.state_dict(), new)
     return network
 
 
@@ -209,9 +206,7 @@ def main(names: list[str]) -> None:
 def _write(record: dict[str, Any]) -> None:
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items() if key != "runs"]
     lines.append(' "runs": [\n  ' + ",\n  ".join(json.dumps(run) for run in record["runs"]) + "\n ]")
-    beside = RECORD.with_suffix(".part")
-    beside.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    os.replace(beside, RECORD)
+    files.write_whole(RECORD, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import io
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -69,7 +70,7 @@ STYLE = {
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "legend.frameon": False,
-    "legend.fontsize": "small",
+    "legend.fontsize": 10,
     "font.size": 11,
     "image.interpolation": "none",
     "image.cmap": "gray",
@@ -86,6 +87,8 @@ _FIGURE_CSS = (
     ".pw-figure svg image{image-rendering:pixelated}"
     ".pw-figure figcaption{margin:.6rem auto 0;max-width:60ch;font-size:.9em;color:var(--pw-muted);text-align:center}"
 )
+# Below this size, in points, stand indices and powers: 0.7 of the text that they belong to.
+_SMALLEST_TEXT = 7.8
 _serial = itertools.count(1)
 
 
@@ -169,6 +172,22 @@ def label_map(ax: Axes, labels: Tensor, colours: Sequence[str], title: str = "")
     bare(ax, title)
 
 
+def numbers(ax: Axes, values: Tensor, title: str = "", boxes: Sequence[tuple[int, int, int]] = ()) -> None:
+    """Draw whole numbers (H, W) in a grid, zeros faint, and frames around squares of them: (row, column, side)."""
+    height, width = values.shape
+    for i, j in np.ndindex(height, width):
+        number = int(values[i, j])
+        written = f"{number}".replace("-", "\N{MINUS SIGN}")
+        ax.text(j, i, written, ha="center", va="center", color=INK if number else MUTED)
+    ax.hlines(np.arange(height + 1) - 0.5, -0.5, width - 0.5, color=GRID, lw=0.8)
+    ax.vlines(np.arange(width + 1) - 0.5, -0.5, height - 0.5, color=GRID, lw=0.8)
+    for (row, column, side), colour in zip(boxes, SERIES, strict=False):
+        corner, side = (column - 0.45, row - 0.45), side - 0.1
+        ax.add_patch(Rectangle(corner, side, side, fill=False, ec=colour, lw=2.4))
+    ax.set(xlim=(-0.6, width - 0.4), ylim=(height - 0.4, -0.6), aspect="equal")
+    bare(ax, title)
+
+
 def class_legend(fig: Figure, names: Sequence[str], colours: Sequence[str], columns: int = 3) -> None:
     """Put the names of classes and their colours below all axes of a figure."""
     handles = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
@@ -227,8 +246,9 @@ def _themed(svg: str, alt: str, width_px: float) -> str:
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     svg = re.sub(r"font: (\S+px) [^;\"]*", r"font-size: \1", svg)
-    # On a phone the drawing shrinks more than its lettering should: the site's style sheet enlarges this factor there.
-    svg = re.sub(r"font-size: (\S+px)", r"font-size: calc(\1 * var(--pw-lettering, 1))", svg)
+    box = re.search(r'viewBox="([^"]*)"', svg)
+    viewbox = box.group(1) if box else ""
+    svg = re.sub(r"font-size: (\S+)px", partial(_lettering, width=float(viewbox.split()[2])), svg)
     for colour, variable in _ROLES.items():
         svg = svg.replace(colour, variable)
     # Every figure on a page shares one space of ids; matplotlib starts each at figure_1.
@@ -238,11 +258,20 @@ def _themed(svg: str, alt: str, width_px: float) -> str:
     svg = re.sub(r' id="([^"]*)"', lambda found: "" if found[1] in met or met.add(found[1]) else found[0], svg)
     svg = re.sub(r'(\bid=")', rf"\1{mark}", svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\1{mark}", svg)
-    head, rest = svg.split(">", 1)
-    box = re.search(r'viewBox="([^"]*)"', head)
-    viewbox = box.group(1) if box else ""
+    rest = svg.split(">", 1)[1]
     label = html.escape(alt)
     return (
         f'<svg role="img" aria-label="{label}" viewBox="{viewbox}" style="max-width:{width_px:.0f}px" '
         f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{rest}'
     )
+
+
+def _lettering(found: re.Match[str], width: float) -> str:
+    """Return a size that grows on a phone, where the drawing shrinks more than its lettering should.
+
+    The site's style sheet sets both factors: of the size, and of the drawing's width for the least size of a text.
+    """
+    size = f"calc({found[1]}px * var(--pw-lettering, 1))"
+    if float(found[1]) > _SMALLEST_TEXT:
+        size = f"max({size}, calc({width:g}px * var(--pw-least-lettering, 0)))"
+    return f"font-size: {size}"

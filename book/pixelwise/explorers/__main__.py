@@ -8,6 +8,7 @@ import sys
 
 from pixelwise import zoo
 from pixelwise.explorers.measured import FILE, maps, measure
+from pixelwise.files import write_whole
 
 chosen = sys.argv[1:] or list(zoo.MODELS)
 known = json.loads(FILE.read_text()) if sys.argv[1:] and FILE.exists() else {}
@@ -17,4 +18,4 @@ for name in chosen:
         known[name] = measure(name)
         print(name, {row: (found["half"], found["most"]) for row, found in known[name].items()}, flush=True)
         lines = (f"{json.dumps(one)}: {json.dumps(known[one])}" for one in zoo.MODELS if one in known)
-        FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        write_whole(FILE, "{\n" + ",\n".join(lines) + "\n}\n")

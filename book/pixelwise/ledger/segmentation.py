@@ -609,7 +609,6 @@ def unet_convolutions() -> Value:
     claimed=252e6,
     rounding=1e6,
     verdict="holds to rounding",
-    form="{:,.0f}",
 )
 def deconvnet_parameters() -> Value:
     return zoo.MODELS["deconvnet"].trace().parameters
@@ -624,7 +623,6 @@ def deconvnet_parameters() -> Value:
     claimed=14.7e6,
     rounding=1e5,
     verdict="holds to rounding",
-    form="{:,.0f}",
 )
 def segnet_encoder() -> Value:
     return sum(row.parameters for row in zoo.MODELS["segnet"].trace().rows if row.name.startswith("encoder"))

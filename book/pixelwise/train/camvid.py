@@ -21,6 +21,7 @@ from pixelwise import zoo
 from pixelwise.data import transforms
 from pixelwise.data.camvid import CLASSES, SPLITS, camvid
 from pixelwise.data.folders import in_memory
+from pixelwise.files import write_whole
 from pixelwise.losses import class_weights, cross_entropy, dice, lovasz
 from pixelwise.metrics import (
     boundary_confusion,
@@ -102,8 +103,7 @@ def run(options: Options) -> Path:
     if plan is None:
         steps = _steps(options, len(data["train"][0]), partial(train, copy.deepcopy(network), *data["train"]))
         plan = {"protocol": json.loads(json.dumps(options.protocol())), "steps": steps, "commit": commit()}
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
+        write_whole(options.out / PLAN, json.dumps(plan, indent=1) + "\n")
         # The trial steps drew from the generator that dropout draws from.
         torch.manual_seed(options.seed)
     steps = plan["steps"]
@@ -147,8 +147,8 @@ def run(options: Options) -> Path:
         "scores": scores,
     }
     file, pictures = options.out / "result.json", options.out / "pictures.html"
-    file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    pictures.write_text(page(_shown(options, *data["test"], predictions["test"]), result), encoding="utf-8")
+    write_whole(file, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    write_whole(pictures, page(_shown(options, *data["test"], predictions["test"]), result))
     print(f"Written: {file} and {pictures}")
     return file
 

@@ -1,11 +1,12 @@
 """A run's state in one file, written whole, so that a run that was stopped anywhere goes on as if it had not been."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+from pixelwise import files
 
 
 class Stateful(Protocol):
@@ -64,11 +65,8 @@ class Checkpoint:
             "cuda_generators": torch.cuda.get_rng_state_all(),
             **{name: part.state_dict() for name, part in self.parts.items()},
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f"{self.path.name}.part")
-        torch.save(state, beside)
-        # Whoever is stopped while writing leaves the file that was there before.
-        os.replace(beside, self.path)
+        with files.whole(self.path) as new:
+            torch.save(state, new)
 
 
 def read(path: Path) -> dict[str, Any]:

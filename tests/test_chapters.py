@@ -1,0 +1,50 @@
+"""The pages' sources: figures are numbered in order and met in the text, and each assignment is named by a page."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted((ROOT / "book").glob("0[1-9]-*/*.md"))
+# Chapters 1 to 8 do not number their figures yet.
+NUMBERED = [page for page in CHAPTERS if page.parent.name.startswith("04-")]
+# Named by a page before it was written.
+BEING_WRITTEN = {"a4-networks"}
+CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def numbers_of_figures(page):
+    """The number that each caption of a page begins with, in their order; None for one without."""
+    captions = [found for cell in CELL.findall(page.read_text()) for found in re.findall(r'caption=f?"([^"]*)', cell)]
+    return [int(found[1]) if (found := re.match(r"Figure (\d+)\. ", caption)) else None for caption in captions]
+
+
+def mentioned(text):
+    """The numbers of figures that a text speaks of: `figure 3`, `figures 5 and 6`."""
+    lists = re.findall(r"\b[Ff]igures? (\d+(?:(?:, | and | to )\d+)*)", text)
+    return {int(number) for one in lists for number in re.findall(r"\d+", one)}
+
+
+@pytest.mark.parametrize("page", NUMBERED, ids=lambda page: page.stem)
+def test_figures_are_numbered_in_order_and_the_text_speaks_of_each(page):
+    numbers = numbers_of_figures(page)
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert mentioned(CELL.sub("", page.read_text())) == set(numbers)
+
+
+def test_each_assignment_is_named_by_a_chapter_and_each_that_is_named_is_there():
+    named = {name for page in CHAPTERS for name in re.findall(r"\ba\d-\w+", page.read_text())}
+    written = {path.parent.name for path in (ROOT / "solutions").glob("a*/assignment.toml")}
+    assert written <= named <= written | BEING_WRITTEN
+
+
+def test_no_page_calls_an_assignment_that_is_there_planned():
+    for page in CHAPTERS:
+        assert not re.search(r"`a\d-\w+`,? which is planned", page.read_text()), page.stem
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+def test_words_in_formulas_escape_no_underscore(page):
+    """MathJax shows the backslash, since words stand there as they are."""
+    assert re.findall(r"\\text\{[^}]*\\_[^}]*\}", page.read_text()) == []
