@@ -159,7 +159,7 @@ def test_small_integer_dtypes(student):
     rows = [(3, 2, 1000, 1, 0), (3, 1, 2000, 10, 1), (5, 3, 2000, 1, 0)]
     for dtype in (torch.int32, torch.int16):
         compare(student, [PARAMETERS, ACTIVATIONS, MACS], torch.tensor(rows, dtype=dtype), 9000, 7200, 300)
-    table = torch.tensor([(3, 2, 100, 1, 0), (11, 100, 100, 0, 0), (15, 2, 200, 20, 1)], dtype=torch.uint8)
+    table = torch.tensor([(3, 2, 100, 1, 0), (11, 100, 100, 0, 0), (15, 2, 240, 20, 1)], dtype=torch.uint8)
     compare(student, [PARAMETERS, ACTIVATIONS, MACS], table, 3200, 2000, 300)
 
 
@@ -197,7 +197,14 @@ def test_refuses_tables_of_another_shape(student):
     "A table without its five columns is no table: raise a ValueError."
     table = torch.tensor([(3, 1, 8, 1, 0), (3, 1, 8, 1, 0)])
     student.budget(table, 9, 9, 3)  # allowed, so refusing everything does not pass
-    for wrong in (table[:, :4], torch.cat([table, table], 1), table[0], table[None], table.new_zeros(0, 4)):
+    for wrong in (
+        table[:, :4],
+        torch.cat([table, table], 1),
+        table[0],
+        table[0, 0],
+        table[None],
+        table.new_zeros(0, 4),
+    ):
         assert_refuses(student.budget, wrong, 9, 9, 3)
 
 
@@ -205,7 +212,7 @@ def test_refuses_numbers_below_one(student):
     "A kernel, a stride, channels, height or width below 1, and negative groups, should raise a ValueError."
     good = torch.tensor([(3, 1, 8, 1, 0), (3, 1, 8, 1, 0)])
     student.budget(good, 1, 1, 1)  # allowed, so refusing everything does not pass
-    for column, value in ((0, 0), (0, -3), (1, 0), (1, -1), (2, 0), (2, -8), (3, -1)):
+    for column, value in ((0, 0), (0, -3), (1, 0), (1, -1), (2, 0), (2, -8), (3, -1), (3, -2)):
         table = good.clone()
         table[1, column] = value
         assert_refuses(student.budget, table, 9, 9, 3)

@@ -134,7 +134,7 @@ def test_one_stack_of_one_pixel(student, rng):
 def test_no_layers(student):
     "A stack of no layers is the image itself: a map of one pixel, which is 1, and a spread of 0."
     compare(student, [FIELD, SPREAD], torch.zeros(3, 0, 3, 2))
-    compare(student, [FIELD, SPREAD], torch.zeros(1, 0, 2, 5, dtype=torch.float64))
+    compare(student, [FIELD, SPREAD], torch.zeros(2, 0, 2, 4, dtype=torch.float64))
 
 
 def test_no_stacks(student):

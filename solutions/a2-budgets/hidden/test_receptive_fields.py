@@ -109,6 +109,7 @@ def test_no_layers(student):
     "A stack of no layers gives two empty tensors of whole numbers."
     nothing = torch.zeros(0, dtype=torch.int64)
     assert_close(student.receptive_fields([], []), (nothing, nothing))
+    assert_close(student.receptive_fields([], [], []), (nothing, nothing))
     assert_close(student.receptive_fields(nothing, nothing, nothing), (nothing, nothing))
 
 

@@ -148,6 +148,7 @@ def test_all_parameters_together(student, rng):
         ((1, 3), (2, 0), (1, 2), (3, 1)),
         ((3, 2), (0, 3), (2, 1), (2, 1)),
         ((2, 3), (3, 1), (0, 2), (1, 2)),
+        ((4, 4), (10, 8), (3, 2), (1, 1)),  # two rows and two columns are left
     ):
         x, w, b = normal(rng, 2, 3, 5, 4), normal(rng, 3, 4, 3, 4), normal(rng, 4)
         compare(student, x, w, b, stride=stride, padding=padding, output_padding=more, dilation=dilation)
@@ -322,7 +323,7 @@ def test_refuses_to_crop_everything(student, rng):
         {"padding": (0, 4), "stride": (2, 1)},
     ):
         assert_refuses(student.conv_transpose2d, x, w, **parameters)
-    for rows, columns, padding in ((2, 3, (2, 0)), (3, 3, (0, 3)), (2, 1, 2)):
+    for rows, columns, padding in ((2, 3, (2, 0)), (4, 3, (0, 3)), (2, 1, 2)):
         # Exactly nothing is left, neither a row too few nor one too many.
         assert_refuses(student.conv_transpose2d, x, normal(rng, 2, 2, rows, columns), padding=padding)
 

@@ -90,7 +90,14 @@ def test_dilation(student, rng):
 @pytest.mark.points(2)
 def test_all_parameters_together(student, rng):
     "Each parameter is right alone, but together they are not: the column of weight t in row i is s·i + d·t − p."
-    for n, k, stride, padding, dilation in ((11, 3, 2, 1, 2), (9, 2, 3, 2, 4), (10, 4, 2, 3, 3), (8, 3, 4, 5, 2)):
+    for n, k, stride, padding, dilation in (
+        (11, 3, 2, 1, 2),
+        (9, 2, 3, 2, 4),
+        (10, 4, 2, 3, 3),
+        (8, 3, 4, 5, 2),
+        (4, 3, 9, 2, 1),  # a single row
+        (3, 2, 8, 3, 1),  # a single row, of zeros
+    ):
         compare(student, normal(rng, 2, 3, k), n, stride=stride, padding=padding, dilation=dilation)
 
 

@@ -55,6 +55,7 @@ def test_pixel_accuracy(student, rng):
 def test_mean_class_accuracy(student, rng):
     "The second number divides each diagonal entry by the sum of its row, the truth, and gives classes the same weight."
     compare(student, integers(rng, 1, 90, 5, 5) * torch.tensor([[1], [40], [3], [900], [7]]), [CLASS])
+    compare(student, torch.tensor([[5, 2, 4], [0, 1, 0], [3, 0, 9]]), [CLASS])  # a class of a single pixel
 
 
 @pytest.mark.points(2)

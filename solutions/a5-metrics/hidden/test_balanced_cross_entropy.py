@@ -103,6 +103,7 @@ def test_frequency_in_images_that_contain_the_class(student, rng):
     truth[0], truth[1] = truth[0].clamp(max=0), truth[1].clamp(max=1)
     truth[1, 0, 0], truth[2, 0, :3] = 1, torch.arange(3)
     compare(student, logits, truth, "median")
+    compare(student, normal(rng, 3, 2, 1, 1), torch.tensor([0, 0, 1]).view(3, 1, 1), "median")
 
 
 def test_median_of_an_even_number(student, rng):
@@ -131,6 +132,9 @@ def test_ignored_pixels_do_not_count(student, rng):
         logits, truth = batch(rng)
         truth[:, 1:3, 2:5] = ignore
         compare(student, logits, truth, "none", ignore)
+    logits, truth = batch(rng, classes=1)
+    truth[:, 1:3, 2:5] = 255
+    compare(student, logits, truth, "none", 255)
 
 
 @pytest.mark.points(2)
@@ -153,10 +157,11 @@ def test_anything_at_ignored_pixels(student, rng):
 
 
 def test_no_pixel_counts(student, rng):
-    "Where no pixel counts the loss is 0, by every rule."
+    "Where no pixel counts the loss is 0, by every rule and in every dtype."
     logits, truth = batch(rng)
     for weighting in RULES:
         compare(student, logits, torch.full_like(truth, 255), weighting, 255)
+        compare(student, logits.half(), torch.full_like(truth, 255), weighting, 255)
         compare(student, logits[:0], truth[:0], weighting)
 
 
@@ -273,7 +278,10 @@ def test_half_precision(student, rng):
     for weighting in RULES:
         compare(student, *batch(rng, dtype=torch.float16), weighting)
     compare(student, *batch(rng, 1, 3, 300, 290, torch.float16), "none")
-    compare(student, *batch(rng, 1, 3, 20, 21, torch.float16, scale=6000), "none")
+    logits, truth = batch(rng, 1, 3, 20, 21, torch.float16, scale=6000)
+    compare(student, logits, truth, "none")
+    logits[0, :, 0, 1] = torch.tensor([5e4, -5e4, 0.0])  # of class 1, where the difference is too large for float16
+    compare(student, logits, truth, "none")
 
 
 def test_ones_everywhere(student, rng):
@@ -336,6 +344,8 @@ def test_refuses_shapes_that_do_not_fit(student, rng):
     for other in (truth[:1], truth[0], truth[:, :1], truth[..., :2], truth.mT, truth[:, None], truth.flatten(1)):
         assert_refuses(student.balanced_cross_entropy, logits, other, "none")
     assert_refuses(student.balanced_cross_entropy, logits[0], truth, "none")
+    assert_refuses(student.balanced_cross_entropy, logits[:, :, 0], truth[:, 0], "none")
+    assert_refuses(student.balanced_cross_entropy, logits[..., None], truth[..., None], "none")
 
 
 def test_refuses_floating_point_labels(student, rng):

@@ -174,7 +174,7 @@ def test_rows_columns_and_single_pixels(student):
 
 
 def test_labels_of_few_bits(student):
-    "Labels may have any integer dtype, and not the same in both maps: widen them before you negate or add."
+    "Labels may have any integer dtype, and not the same in both maps: widen them before you negate, add or compare."
     prediction, truth = blocks(4, 2, 13, 12)
     wanted = expected(prediction, truth, 4, 2)
     for one, two in ((torch.uint8, torch.uint8), (torch.int8, torch.int64), (torch.int16, torch.uint8)):
@@ -182,6 +182,10 @@ def test_labels_of_few_bits(student):
     prediction, truth = (200 + labels for labels in (prediction, truth))
     wanted = expected(prediction, truth, 205, 1)
     assert_close(student.boundary_iou(prediction.to(torch.uint8), truth.to(torch.uint8), 205, 1), wanted)
+    truth = torch.tensor([250, 60]).repeat_interleave(6).view(1, 1, 12).expand(1, 3, 12)
+    prediction = truth.roll(1, 2)
+    wanted = expected(prediction, truth, 310, 1)
+    assert_close(student.boundary_iou(prediction.to(torch.uint8), truth.to(torch.uint8), 310, 1), wanted)
 
 
 def test_hundreds_of_classes(student):
@@ -226,6 +230,8 @@ def test_refuses_labels_outside(student):
         for which in range(2):
             outside = [labels.clone() for labels in maps]
             outside[which][1, 3, 2] = label
+            assert_refuses(student.boundary_iou, *outside, 3, 1)
+            outside[which][:] = label  # everywhere, so that nothing is near an outline
             assert_refuses(student.boundary_iou, *outside, 3, 1)
 
 

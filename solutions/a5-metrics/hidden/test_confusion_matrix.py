@@ -25,8 +25,11 @@ def expected(prediction, truth, classes, ignore=None):
 
 
 def maps(rng, classes, *shape, dtype=torch.int64, low=0):
-    """A prediction and a truth."""
-    return tuple(integers(rng, low, classes, *shape, dtype=dtype) for _ in range(2))
+    """A prediction and a truth; a pixel of the last class in both, so that no draw leaves this class out."""
+    drawn = tuple(integers(rng, low, classes, *shape, dtype=dtype) for _ in range(2))
+    for labels in drawn:
+        labels.view(-1)[-1:] = classes - 1
+    return drawn
 
 
 def compare(student, *args, **parameters):
@@ -57,6 +60,9 @@ def test_ignored_pixels_do_not_count(student, rng):
         truth[:, 2:4, 1:5] = ignore
         compare(student, prediction, truth, 4, ignore)
     compare(student, prediction, truth, 4, ignore=-1)
+    prediction, truth = maps(rng, 1, 2, 3, 5)
+    truth[1, 1:, 2:4] = 255
+    compare(student, prediction, truth, 1, 255)
 
 
 @pytest.mark.points(2)
@@ -81,11 +87,12 @@ def test_nothing_is_ignored_unless_asked(student, rng):
 
 @pytest.mark.points(2)
 def test_labels_of_few_bits(student, rng):
-    "The number of a pair of labels is larger than a label, so nothing may be multiplied in the labels' own dtype."
+    "The number of a pair of labels, or of the classes, may not fit into the labels' own dtype: widen the labels first."
     compare(student, *maps(rng, 20, 2, 9, 11, dtype=torch.uint8), 20)
     compare(student, *maps(rng, 12, 2, 9, 11, dtype=torch.int8), 12)
     compare(student, *maps(rng, 200, 2, 9, 11, dtype=torch.int16, low=180), 200)
     compare(student, *maps(rng, 6, 2, 9, 11, dtype=torch.int32), 6)
+    compare(student, *maps(rng, 250, 2, 9, 11, dtype=torch.uint8), 310)
 
 
 def test_unlike_dtypes(student, rng):

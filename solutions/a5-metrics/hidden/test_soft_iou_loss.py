@@ -27,9 +27,10 @@ def expected(logits, truth, ignore=None):
     rows = logits.double().movedim(1, -1)[scored].requires_grad_()
     p, y = rows.softmax(1), F.one_hot(labels[scored], classes).double()
     there = y.any(0)
+    p, y = p[:, there], y[:, there]
     both = (p * y).sum(0)
     shares = both / (p.sum(0) + y.sum(0) - both)
-    loss = 1 - shares[there].mean() if there.any() else rows.sum() * 0
+    loss = 1 - shares.mean() if there.any() else rows.sum() * 0
     gradient = torch.zeros(logits.shape, dtype=torch.float64).movedim(1, -1)
     gradient[scored] = torch.autograd.grad(loss, rows)[0]
     return loss.detach().to(logits.dtype), gradient.movedim(-1, 1).to(logits.dtype)
@@ -104,6 +105,9 @@ def test_gradient_where_classes_are_not_present(student, rng):
     _, truth = batch(rng, images=2, classes=3)
     compare(student, [GRADIENT], normal(rng, 2, 6, 5, 6), truth + 1)
     compare(student, [GRADIENT], normal(rng, 2, 3, 5, 6), torch.full_like(truth, 2))
+    logits = normal(rng, 2, 4, 5, 6)
+    logits[:, 3] = -torch.inf  # neither true nor probable: 0/0
+    compare(student, [GRADIENT], logits, truth)
 
 
 def test_gradient_of_wrong_and_right_pixels(student, rng):
@@ -120,6 +124,9 @@ def test_ignored_pixels_do_not_count(student, rng):
         truth[:, 1:3, 2:5] = ignore
         compare(student, [LOSS], logits, truth, ignore)
         compare(student, [LOSS], logits, truth, ignore=ignore)
+    logits, truth = batch(rng, classes=1)
+    truth[:, 1:3, 2:5] = 255
+    compare(student, [LOSS], logits, truth, 255)
 
 
 @pytest.mark.points(2)
@@ -255,6 +262,8 @@ def test_refuses_shapes_that_do_not_fit(student, rng):
     for other in (truth[:1], truth[0], truth[:, :1], truth[..., :2], truth.mT, truth[:, None], truth.flatten(1)):
         assert_refuses(student.soft_iou_loss, logits, other)
     assert_refuses(student.soft_iou_loss, logits[0], truth)
+    assert_refuses(student.soft_iou_loss, logits[:, :, 0], truth[:, 0])
+    assert_refuses(student.soft_iou_loss, logits[..., None], truth[..., None])
 
 
 def test_refuses_floating_point_labels(student, rng):

@@ -32,7 +32,7 @@ def soft_iou_loss(logits, truth, ignore=None):
         both = torch.einsum("pk,pk->k", p, y)
         union = p.sum(0) + y.sum(0) - both
         loss = ((union - both) / union)[there].sum() / classes
-        slope = torch.where(y > 0, -1 / union, both / union**2) * there / classes
+        slope = torch.where(y > 0, -1 / union, both / union**2).where(there, 0) / classes
         gradient[chosen] = p * slope - p * torch.einsum("pk,pk->p", p, slope)[:, None]
     shape = (logits.shape[0], *logits.shape[2:], logits.shape[1])
     return loss.to(logits.dtype), gradient.view(shape).permute(0, 3, 1, 2).to(logits.dtype)

@@ -12,6 +12,7 @@ def boundary_iou(prediction, truth, classes, width):
 
     if prediction.shape != truth.shape or prediction.is_floating_point() or truth.is_floating_point() or width < 1:
         raise ValueError("these do not fit")
+    prediction, truth = prediction.long(), truth.long()
     if any(labels.numel() and (labels.min() < 0 or labels.max() >= classes) for labels in (prediction, truth)):
         raise ValueError("a label is no class")
     p, t = (labels.numpy()[..., None] == np.arange(classes) for labels in (prediction, truth))
