@@ -17,7 +17,7 @@ def definition(activations, gradients, size):
             coarse = (weights[n, k, :, None, None] * activations[n].double()).sum(0).clamp(min=0)
             fine = F.interpolate(coarse[None, None], size, mode="bilinear", align_corners=False)[0, 0]
             maps[n, k] = fine / fine.max() if fine.max() > 0 else 0
-    return weights.to(activations.dtype), maps.to(activations.dtype)
+    return tuple(result.to(activations.dtype) for result in (weights, maps))
 
 
 def layer(rng, images, scores, channels, rows, columns, dtype=torch.float32):

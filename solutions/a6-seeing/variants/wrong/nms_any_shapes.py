@@ -2,7 +2,7 @@
 
 import torch
 
-FAILS = {"nms": "wrong"}
+FAILS = {"nms": "error"}
 HINT = "Scores and labels of another number than the boxes should be refused."
 
 
