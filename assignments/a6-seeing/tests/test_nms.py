@@ -47,7 +47,8 @@ def test_integers_and_nothing_by_example(student):
     "Boxes of bytes, and no boxes at all."
     boxes = torch.tensor([[0, 0, 200, 200], [10, 0, 200, 200], [150, 150, 250, 250]], dtype=torch.uint8)
     assert_close(student.nms(boxes, torch.tensor([0.3, 0.2, 0.1])), torch.tensor([0, 2]))
-    assert_close(student.nms(torch.zeros(0, 4), torch.zeros(0)), torch.zeros(0, dtype=torch.int64))
+    nothing = torch.zeros(0, dtype=torch.float64)
+    assert_close(student.nms(nothing.view(0, 4), nothing), torch.zeros(0, dtype=torch.int64))
 
 
 def test_refusals(student):
