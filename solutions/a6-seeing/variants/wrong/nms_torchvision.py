@@ -1,8 +1,8 @@
-"""Calls torchvision."""
+"""Calls torchvision, which is off limits and does not import in the grader."""
 
 import torch
 
-FAILS = {"nms": "forbidden"}
+FAILS = {"nms": "error"}
 HINT = "This is the operator that you are to write."
 
 
