@@ -1,0 +1,32 @@
+"""Shrinks a square that does not fit."""
+
+import torch
+
+FAILS = {"occlude": "wrong"}
+HINT = "A square that is larger than the image should be refused, along either axis."
+
+
+def pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def occlude(x, size, stride=1, fill=0.0):
+    def covered(n: int, k: int, s: int) -> torch.Tensor:
+        k = min(k, n)
+        if not 1 <= s <= k:
+            raise ValueError(f"a square of {k} pixels cannot move by {s} over {n} pixels")
+        first = (torch.arange(-(-(n - k) // s) + 1) * s).clamp(max=n - k)
+        pixels = torch.arange(n) - first[:, None]
+        return (pixels >= 0) & (pixels < k)
+
+    (kh, kw), (sh, sw) = pair(size), pair(stride)
+    rows, columns = covered(x.shape[2], kh, sh), covered(x.shape[3], kw, sw)
+    if fill is None:
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        fill = wide.mean((2, 3)).to(x.dtype)[:, None, :, None, None]
+    elif isinstance(fill, torch.Tensor):
+        if fill.shape != x.shape[1:2]:
+            raise ValueError(f"fill has shape {tuple(fill.shape)}, and the image has {x.shape[1]} channels")
+        fill = fill.to(x.dtype)[:, None, None]
+    square = (rows[:, None, :, None] & columns[:, None, :]).flatten(0, 1)
+    return torch.where(square[:, None], fill, x[:, None])
