@@ -8,6 +8,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+
 from autograder.check.clock import Clock
 from autograder.measure.calls import Mode, Outcome
 from autograder.suite.student import LocalFunction, LocalStudent
@@ -55,6 +57,15 @@ class CheckedStudent(LocalStudent):
         return call
 
 
+# What a test asks of a module beside calling it, as one would write it.
+_METHODS = {
+    Mode.PARAMETERS: ".parameters",
+    Mode.BUFFERS: ".buffers",
+    Mode.LOAD: ".load",
+    Mode.TRAINING: ".train",
+}
+
+
 class CheckedFunction(LocalFunction):
     """A function of the notebook's, each call of which is noted and clocked."""
 
@@ -62,8 +73,11 @@ class CheckedFunction(LocalFunction):
         super().__init__(local.name, local.function, local.forbidden)
         self._clock, self._note = clock, note
 
+    def like(self, module: torch.nn.Module) -> "CheckedFunction":
+        return CheckedFunction(super().like(module), self._clock, self._note)
+
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
-        call = self._note(self.name, mode, args, kwargs)
+        call = self._note(self.name + _METHODS.get(mode, ""), mode, args, kwargs)
         with self._clock.call(self.name):
             outcome = super().perform(mode, args, kwargs, upstream)
         call.returned, call.value = True, outcome.value

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import nbformat
@@ -11,11 +11,11 @@ from autograder.course.assignment import Assignment, reference_sources
 from autograder.course.submission import Cell, Submission
 from autograder.course.verdict import Verdict
 from autograder.grading.disclosure import Disclosure
-from autograder.jail.sandbox import Budget, Sandbox, SandboxDied, SupervisorError
+from autograder.jail.sandbox import Budget, RemoteObject, Sandbox, SandboxDied, SupervisorError
 from autograder.jail.supervisor import Supervisor
 from autograder.measure.calls import Call, Mode, Outcome
-from autograder.suite.errors import StudentError, student_error
-from autograder.suite.student import StudentFunction, Timed
+from autograder.suite.errors import StudentError, SuiteError, student_error
+from autograder.suite.student import StudentFunction, StudentModule, Timed
 
 DEATHS_PER_EXERCISE = 2  # after so many calls that end their sandbox no other is tried
 RESTARTS_FOR_CELLS = 8  # sandboxes that the notebook's own cells may end
@@ -129,26 +129,34 @@ class Session:
 
 
 class JailedFunction(StudentFunction):
-    """A function of the submission, called across the wall."""
+    """A function of the submission, or a module that stayed in the jail, called across the wall."""
 
     def __init__(
         self,
-        name: str,
+        target: str | RemoteObject,
         forbidden: tuple[str, ...],
         make: Callable[[Call], Outcome],
         clock: Callable[[Call], Timed] | None,
     ) -> None:
-        super().__init__(name, forbidden)
-        self._make, self._clock = make, clock
+        super().__init__(target if isinstance(target, str) else f"{target.type}(…)", forbidden)
+        self._target, self._make, self._clock = target, make, clock
 
     def perform(self, mode: Mode, args: tuple[Any, ...], kwargs: dict[str, Any], upstream: Any = None) -> Outcome:
-        return self._make(Call(self.name, mode, args, kwargs, upstream, self.forbidden))
+        return self._make(Call(self._target, mode, args, kwargs, upstream, self.forbidden))
+
+    def module(self, value: Any) -> StudentModule | None:
+        # Whether it is a module, the process that holds it says when it is asked.
+        if not isinstance(value, RemoteObject):
+            return None
+        return StudentModule(JailedFunction(value, self.forbidden, self._make, None), value)
 
     @property
     def is_clocked(self) -> bool:
         return self._clock is not None
 
     def beside_reference(self, *args: Any, **kwargs: Any) -> Timed | None:
+        if any(isinstance(each, StudentModule) for each in (*args, *kwargs.values())):
+            raise SuiteError(f"{self.name} cannot be clocked with a module as an argument, which the author's lacks")
         return self._clock(Call(self.name, Mode.TIMED, args, kwargs)) if self._clock else None
 
 
@@ -184,8 +192,11 @@ class JailedStudent:
         if len(self._deaths) >= DEATHS_PER_EXERCISE:
             last = self._deaths[-1]
             raise SandboxDied(last.verdict, f"not tried again after {len(self._deaths)} failed calls: {last.detail}")
+        sandbox = self._session.sandbox()
+        if (death := _lost(call, sandbox)) is not None:
+            raise death
         try:
-            return ask(self._session.sandbox())
+            return ask(sandbox)
         except SandboxDied as death:
             self._deaths.append(death)
             self._session.discard()
@@ -195,9 +206,21 @@ class JailedStudent:
 
     def _explained(self, call: Call, error: StudentError) -> StudentError:
         """The error of a call, or what is behind it: a function is absent where the cell that defines it failed."""
-        if error.verdict is Verdict.MISSING and error.kind == "NameError":
-            return self._session.why_absent(str(call.function)) or error
+        if error.verdict is Verdict.MISSING and error.kind == "NameError" and isinstance(call.function, str):
+            return self._session.why_absent(call.function) or error
         return error
+
+
+def _stayed(call: Call) -> Iterator[RemoteObject]:
+    """What stands in a call for values that stayed in a sandbox."""
+    given = (call.function, *call.args, *call.kwargs.values())
+    return (each for each in given if isinstance(each, RemoteObject))
+
+
+def _lost(call: Call, sandbox: Sandbox) -> SandboxDied | None:
+    """What ended the sandbox of a value in a call, if that is not ``sandbox``: a number means nothing in another."""
+    gone = SandboxDied(Verdict.ERROR, "the process that held it is there no more")
+    return next((each.sandbox.death or gone for each in _stayed(call) if each.sandbox is not sandbox), None)
 
 
 def cells_to_run(assignment: Assignment, submission: Submission) -> list[Cell]:

@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -159,13 +158,21 @@ class Sandbox:
             {"do": "calls", "calls": asked, "forbidden": forbidden},
             tensors,
             self.limits.call_seconds,
-            lambda reply, out: answers.outcomes(calls, reply, out, partial(RemoteObject, self), self._tell),
+            lambda reply, out: answers.outcomes(calls, reply, out, self._remote, self._tell),
         )
         if len(outcomes) != len(calls):  # of several calls nobody knows whose fault that is
             raise self._die(Verdict.ERROR, outcomes[0].detail)
         if measured and self._elsewhere() - elsewhere > measured * IDLE_NS:
             raise self._die(Verdict.TAMPERED, "another thread of the notebook worked during a measured call")
         return outcomes, operators
+
+    @property
+    def death(self) -> SandboxDied | None:
+        """What the sandbox died of, and the values that stayed in it with it."""
+        return self._dead
+
+    def _remote(self, stayed: protocol.Handle) -> "RemoteObject":
+        return RemoteObject(self, stayed.id, stayed.type)
 
     def _ask(
         self,
@@ -385,28 +392,26 @@ def _too_long(elapsed: float, used: float, seconds: float) -> bool:
     return (elapsed > seconds and used > seconds) or elapsed > seconds * WALL_CLOCK_FACTOR
 
 
+@dataclass(frozen=True, eq=False)
 class RemoteObject:
-    """A value that stayed in its sandbox, such as a module that the student built. It can be called."""
+    """A value that stayed in its ``sandbox``, such as a module that the student built: its number there and its type.
 
-    def __init__(self, sandbox: Sandbox, handle: protocol.Handle) -> None:
-        self._sandbox, self.handle, self.type = sandbox, handle.id, handle.type
+    It stands for the value in a `Call` of that sandbox, as what is called or among the arguments.
+    """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it with plain values and return a plain value."""
-        return self._sandbox.call(Call(self.handle, Mode.VALUE, args, kwargs)).value
-
-    def __repr__(self) -> str:
-        return f"<a {self.type} of the student's>"
+    sandbox: Sandbox
+    handle: int
+    type: str
 
 
 def _request_of(call: Call, forbidden: int, tensors: list[torch.Tensor]) -> dict[str, Any]:
     """A call as it is sent, its tensors added to those of the frame; ``forbidden`` is the place of its patterns."""
-    args = [protocol.Handle(a.handle, "") if isinstance(a, RemoteObject) else a for a in call.args]
-    given = protocol.encode((args, dict(call.kwargs), call.upstream), tensors, _known_handle, strided=True)
-    return {"function": call.function, "mode": call.mode, "given": given, "forbidden": forbidden}
+    function = call.function.handle if isinstance(call.function, RemoteObject) else call.function
+    given = protocol.encode((list(call.args), dict(call.kwargs), call.upstream), tensors, _known_handle, strided=True)
+    return {"function": function, "mode": call.mode, "given": given, "forbidden": forbidden}
 
 
 def _known_handle(value: Any) -> int:
-    if isinstance(value, protocol.Handle):
-        return value.id
+    if isinstance(value, RemoteObject):
+        return value.handle
     raise protocol.ProtocolError(f"a suite cannot send a {type(value).__name__} across the wall")

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from autograder.measure import modules
 from autograder.measure.operators import used_operators
 from autograder.measure.work import Work, measure
 
@@ -25,16 +26,22 @@ class Mode(StrEnum):
     GRADIENTS = "gradients"
     WORK = "work"
     TIMED = "timed"
+    # Of a module that a student built:
+    PARAMETERS = "parameters"
+    BUFFERS = "buffers"
+    LOAD = "load"
+    TRAINING = "training"
+    PARAMETER_GRADIENTS = "parameter gradients"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call that a test asks for: of a function by name, or of a value that stayed in the jail by its number.
+    """One call that a test asks for: of a function by name, or of a value that stayed in the jail, by its stand-in.
 
     ``forbidden`` are patterns of operators whose use is to be noted.
     """
 
-    function: str | int
+    function: str | Any
     mode: Mode
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -87,8 +94,21 @@ def perform(
         return Outcome(function(*args, **kwargs))
     if mode is Mode.GRADIENTS:
         return vector_jacobian(function, args, kwargs, upstream, forbidden, noted)
+    if mode is Mode.PARAMETER_GRADIENTS:
+        found, used = modules.parameter_gradients(function, args, kwargs, upstream, forbidden, noted)
+        return Outcome(found, operators=used)
+    if mode in _ASKED_OF_MODULES:
+        return Outcome(_ASKED_OF_MODULES[mode](function, *args))
     value, used = used_operators(lambda: function(*args, **kwargs), forbidden, noted)
     return Outcome(value=value, operators=used, arguments=tuple(args) if mode is Mode.ECHO else ())
+
+
+_ASKED_OF_MODULES: Mapping[Mode, Callable[..., Any]] = {
+    Mode.PARAMETERS: modules.parameters,
+    Mode.BUFFERS: modules.buffers,
+    Mode.LOAD: modules.load,
+    Mode.TRAINING: modules.set_training,
+}
 
 
 def vector_jacobian(

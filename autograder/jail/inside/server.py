@@ -85,7 +85,7 @@ class SandboxServer:
     ) -> dict[str, Any]:
         target = call["function"]
         function = self._handles[target] if isinstance(target, int) else self._shell.user_ns.get(target)
-        if not callable(function):
+        if isinstance(target, str) and not callable(function):
             return {"absent": True}
         args, kwargs, upstream = protocol.decode(call["given"], tensors, self._handles.__getitem__)
         mode = calls.Mode(call["mode"])
