@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-SOLVES = ("convolutionalise", "fcn8s")
+SOLVES = ("convolutionalise", "fcn8s", "dilated_conv2d")
 
 
 def both(v):
@@ -57,3 +57,30 @@ def fcn8s(s32, s16, s8, kernels, size, offsets=(5, 9, -31)):
     if len(pixels) < size[0] or len(others) < size[1]:
         raise ValueError("a pixel has no score")
     return scores.index_select(2, rows).index_select(3, columns)
+
+
+def dilated_conv2d(x, w, dilations=1):
+    n, c, height, width = x.shape
+    o, cw, kh, kw = w.shape
+    if c != cw:
+        raise ValueError("channels")
+    if torch.is_tensor(dilations):
+        if tuple(dilations.shape) != (o, 2):
+            raise ValueError("a pair for each output channel")
+        down, right = dilations.long().unbind(1)
+    else:
+        down, right = (torch.full((o,), d) for d in both(dilations))
+    if (down <= 0).any() or (right <= 0).any():
+        raise ValueError("a dilation is at least one")
+    # A pixel's number along the plane; for what is outside that of a zero which stands behind the last pixel.
+    rows = torch.arange(height)[:, None] + down[:, None, None] * torch.arange(kh)
+    rows = rows - (down * (kh - 1) // 2)[:, None, None]
+    columns = torch.arange(width)[:, None] + right[:, None, None] * torch.arange(kw)
+    columns = columns - (right * (kw - 1) // 2)[:, None, None]
+    rows, columns = rows[:, :, None, :, None], columns[:, None, :, None, :]  # O, H, W, kh, kw
+    number = torch.where(
+        (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width), rows * width + columns, height * width
+    )
+    planes = torch.cat([x.reshape(n, c, height * width), x.new_zeros(n, c, 1)], 2)
+    pixels = planes.index_select(2, number.flatten()).reshape(n, c, o, height * width, kh * kw)
+    return torch.einsum("ncopk,ock->nop", pixels, w.flatten(2)).reshape(n, o, height, width)

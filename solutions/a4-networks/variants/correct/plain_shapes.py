@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-SOLVES = ("convolutionalise", "fcn8s")
+SOLVES = ("convolutionalise", "fcn8s", "dilated_conv2d")
 
 
 def convolutionalise(weight, bias, window, mean=None, std=None, order="chw"):
@@ -49,3 +49,26 @@ def fcn8s(s32, s16, s8, kernels, size, offsets=(5, 9, -31)):
     if r > 0 or c > 0 or up.shape[2] < height - r or up.shape[3] < width - c:
         raise ValueError("a pixel has no score")
     return up.narrow(2, -r, height).narrow(3, -c, width)
+
+
+def dilated_conv2d(x, w, dilations=1):
+    """Zeros around the image first, as many as the farthest weight needs, and then indices that are all inside."""
+    outputs, channels, kh, kw = w.shape
+    if isinstance(dilations, int):
+        dilations = (dilations, dilations)
+    if isinstance(dilations, tuple):
+        dilations = torch.tensor([dilations] * 1).repeat(outputs, 1)
+    if x.size(1) != channels or dilations.dim() != 2 or list(dilations.shape) != [outputs, 2]:
+        raise ValueError("shapes disagree")
+    if outputs and int(dilations.min()) < 1:
+        raise ValueError("dilation")
+    height, width = x.shape[-2:]
+    # No weight need reach further than one row beyond the image: all that is further away is zero like that one.
+    i = torch.arange(height)[None, None, :] + dilations[:, 0, None, None] * torch.arange(kh)[None, :, None]
+    j = torch.arange(width)[None, None, :] + dilations[:, 1, None, None] * torch.arange(kw)[None, :, None]
+    i = i - torch.div(dilations[:, 0] * (kh - 1), 2, rounding_mode="floor")[:, None, None]
+    j = j - torch.div(dilations[:, 1] * (kw - 1), 2, rounding_mode="floor")[:, None, None]
+    padded = F.pad(x, (1, 1, 1, 1))
+    i, j = (i + 1).clamp(0, height + 1), (j + 1).clamp(0, width + 1)
+    seen = padded[:, :, i.view(outputs, kh, 1, height, 1), j.view(outputs, 1, kw, 1, width)]
+    return (seen * w.transpose(0, 1)[:, :, :, :, None, None]).sum((1, 3, 4))
