@@ -45,8 +45,9 @@ def test_the_size_by_example(student, rng):
 def block(values, x, layer, training):
     for i in (1, 2):
         x = F.conv2d(x, values[f"{layer}.conv{i}.weight"], padding=1)
-        running = values[f"{layer}.norm{i}.running_mean"].clone(), values[f"{layer}.norm{i}.running_var"].clone()
-        x = F.relu(F.batch_norm(x, *running, values[f"{layer}.norm{i}.weight"], values[f"{layer}.norm{i}.bias"], training))
+        norm = f"{layer}.norm{i}."
+        running = values[norm + "running_mean"].clone(), values[norm + "running_var"].clone()
+        x = F.relu(F.batch_norm(x, *running, values[norm + "weight"], values[norm + "bias"], training))
     return x
 
 
@@ -79,9 +80,9 @@ def test_the_example_in_training(student, rng):
 
 def test_everything_learns(student, rng):
     "Every parameter has a gradient."
-    net = student.UNet(2, 3, 2, 2)
+    net = student.UNet(4, 3, 2, 2)
     net.train()
-    x = normal(rng, 2, 2, 9, 8)
+    x = normal(rng, 2, 4, 9, 8)
     found = net.parameter_gradients(x, upstream=normal(rng, 2, 3, 9, 8))
     without = [name for name, gradient in found.items() if gradient is None]
     if without or not found:

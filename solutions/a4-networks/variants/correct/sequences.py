@@ -30,7 +30,7 @@ class UNet(nn.Module):
         channels = [in_channels] + [width * 2**level for level in range(depth + 1)]
         self.down = nn.Sequential(*(block(a, b) for a, b in zip(channels[:-1], channels[1:], strict=True)))
         self.up = nn.Sequential(
-            *(block(b, a, ("enlarge", nn.ConvTranspose2d(b, a, 2, stride=2))) for a, b in zip(channels[1:-1], channels[2:], strict=True))
+            *(block(2 * a, a, ("enlarge", nn.ConvTranspose2d(2 * a, a, 2, stride=2))) for a in channels[1:-1])
         )
         self.pool = nn.MaxPool2d(2)
         self.score = nn.Conv2d(width, classes, 1)

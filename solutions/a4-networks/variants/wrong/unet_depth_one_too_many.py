@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-FAILS = {"UNet": "wrong"}
+FAILS = {"UNet": "error"}
 HINT = "You probably count levels instead of poolings; a depth of D has D poolings and D + 1 levels."
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-FAILS = {"UNet": "wrong"}
+FAILS = {"UNet": "error"}
 HINT = "You probably used instance normalisation; in training the statistics are those of the whole batch."
 
 

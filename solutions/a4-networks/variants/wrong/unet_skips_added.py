@@ -1,6 +1,5 @@
 """Adds the skip instead of concatenating it."""
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 

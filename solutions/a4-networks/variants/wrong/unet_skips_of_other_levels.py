@@ -1,10 +1,10 @@
-"""Concatenates the image's level everywhere it fits."""
+"""Takes the maps of the way down in the order in which they were made."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-FAILS = {"UNet": "wrong"}
+FAILS = {"UNet": "error"}
 HINT = (
     "You probably take the maps of the way down in the wrong order; the last one that was made is the first "
     "one that is needed."
@@ -46,8 +46,7 @@ class UNet(nn.Module):
             maps.append(self.through(block, F.max_pool2d(maps[-1], 2)))
         x = maps.pop()
         for i in reversed(range(self.depth)):
-            skip = maps[i]
-            skip = skip.flip(1)
+            skip = maps.pop(0)
             x = self.up[i]["enlarge"](x)
             x = F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]))
             x = self.through(self.up[i], torch.cat([skip, x], 1))
