@@ -30,8 +30,8 @@ def in_one_cell(path: str, first: str, *others: str) -> dict[str, str]:
 
 
 ANSWER = """
-1. The map has 25 × 19 places, and a window of 7 × 7 fits 19 × 13 times. Windows overlap, and one pass computes what they
-   share once.
+1. The map has 25 × 19 places, and a window of 7 × 7 fits 19 × 13 times. Windows overlap, and one pass computes what
+   they share once.
 2. The skips. A pole leaves nothing in the scores of stride 32, and no kernel can bring back what is not there.
 3. By 2 and by 4. The maps stay larger, which costs memory and multiplications.
 """
@@ -60,7 +60,7 @@ RECIPES: list[Recipe] = [
             "overfit": variant("wrong/fit_void_is_class_zero"),
         },
         verdicts={"convolutionalise": "wrong", "UNet": "wrong", "overfit": "wrong"},
-        # Without divisors the first is right. The network's names, shapes and refusals are, and so is all else of training.
+        # Without divisors the first is right. The network's names, shapes and refusals are, and so is the rest of 5.
         shares={"convolutionalise": 25 / 28, "UNet": 13 / 35, "overfit": 18 / 24},
     ),
     Recipe(

@@ -1,6 +1,7 @@
 """Every block is a sequence of named layers, with ReLUs that write in place."""
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -28,7 +29,7 @@ class UNet(nn.Module):
     def __init__(self, in_channels, classes, width=8, depth=3):
         super().__init__()
         channels = [in_channels] + [width * 2**level for level in range(depth + 1)]
-        self.down = nn.Sequential(*(block(a, b) for a, b in zip(channels[:-1], channels[1:], strict=True)))
+        self.down = nn.Sequential(*(block(a, b) for a, b in pairwise(channels)))
         self.up = nn.Sequential(
             *(block(2 * a, a, ("enlarge", nn.ConvTranspose2d(2 * a, a, 2, stride=2))) for a in channels[1:-1])
         )

@@ -1,4 +1,4 @@
-"""Shares the block of the deepest level among networks."""
+"""Shares the last convolution among networks."""
 
 import torch
 import torch.nn.functional as F
@@ -8,9 +8,10 @@ FAILS = {"UNet": "wrong"}
 HINT = "You probably made a layer outside of the constructor; every network has its own."
 
 
-class UNet(nn.Module):
-    scores = {}
+SCORES = {}
 
+
+class UNet(nn.Module):
     def __init__(self, in_channels, classes, width=8, depth=3):
         super().__init__()
         self.depth = depth
@@ -20,7 +21,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList([self.block(2 * widths[i], widths[i]) for i in range(depth)])
         for i in range(depth):
             self.up[i]["enlarge"] = nn.ConvTranspose2d(widths[i + 1], widths[i], 2, stride=2)
-        self.score = self.scores.setdefault((width, classes), nn.Conv2d(width, classes, 1))
+        self.score = SCORES.setdefault((width, classes), nn.Conv2d(width, classes, 1))
 
     def block(self, before, after):
         return nn.ModuleDict(
