@@ -1,0 +1,27 @@
+"""Makes zeros of float32 for every layer without a bias."""
+
+import torch
+
+FAILS = {"convolutionalise": "wrong"}
+HINT = "You probably make the zeros without a dtype; the result has that of the weights."
+
+
+def convolutionalise(weight, bias, window, mean=None, std=None, order="chw"):
+    h, w = window if isinstance(window, tuple) else (window, window)
+    outputs, inputs = weight.shape
+    channels = inputs // (h * w)
+    if channels * h * w != inputs or order not in ("chw", "hwc"):
+        raise ValueError("no such classifier")
+    for values, entries in ((bias, outputs), (mean, channels), (std, channels)):
+        if values is not None and values.shape != (entries,):
+            raise ValueError("another length")
+    if order == "chw":
+        kernel = weight.reshape(outputs, channels, h, w)
+    else:
+        kernel = weight.reshape(outputs, h, w, channels).permute(0, 3, 1, 2)
+    if std is not None:
+        kernel = kernel / std[:, None, None]
+    total = torch.zeros(outputs) if bias is None else bias
+    if mean is not None:
+        total = total - (kernel * mean[:, None, None]).sum((1, 2, 3))
+    return kernel, total

@@ -1,0 +1,28 @@
+"""Reshapes channels-last rows at once to the kernel's shape."""
+
+FAILS = {"convolutionalise": "wrong"}
+HINT = (
+    "You probably reshape a row with the channels last to the shape that you want; first give it the shape in "
+    "which it is stored, then exchange axes."
+)
+
+
+def convolutionalise(weight, bias, window, mean=None, std=None, order="chw"):
+    h, w = window if isinstance(window, tuple) else (window, window)
+    outputs, inputs = weight.shape
+    channels = inputs // (h * w)
+    if channels * h * w != inputs or order not in ("chw", "hwc"):
+        raise ValueError("no such classifier")
+    for values, entries in ((bias, outputs), (mean, channels), (std, channels)):
+        if values is not None and values.shape != (entries,):
+            raise ValueError("another length")
+    if order == "chw":
+        kernel = weight.reshape(outputs, channels, h, w)
+    else:
+        kernel = weight.reshape(outputs, h, w, channels).reshape(outputs, channels, h, w)
+    if std is not None:
+        kernel = kernel / std[:, None, None]
+    total = weight.new_zeros(outputs) if bias is None else bias
+    if mean is not None:
+        total = total - (kernel * mean[:, None, None]).sum((1, 2, 3))
+    return kernel, total
