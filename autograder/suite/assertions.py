@@ -125,10 +125,11 @@ def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> No
     """
     kept = copies(args)
     after = function.echo(*args, **kwargs)
-    leaves = list(_leaves(after.value))
-    if not any(isinstance(leaf, _COMPUTED) for leaf in leaves) or not all(
-        leaf is None or isinstance(leaf, _COMPUTED) for leaf in leaves
-    ):
+    leaves = [leaf for leaf in _leaves(after.value) if leaf is not None]
+    for module in leaves:
+        if isinstance(module, StudentModule):
+            module.parameters()  # raises an error where it is another object, which computes nothing
+    if not leaves or not all(isinstance(leaf, _COMPUTED | StudentModule) for leaf in leaves):
         raise Failure(f"it returned {kind_of(after.value)}")
     for before, now in zip(kept, after.arguments, strict=True):
         if isinstance(before, torch.Tensor) and not torch.equal(before, now):

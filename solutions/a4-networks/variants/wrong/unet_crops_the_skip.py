@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-FAILS = {"UNet": "error"}
+FAILS = {"UNet": "wrong"}
 HINT = "You probably crop the map of the way down; then the scores are smaller than the image."
 
 
