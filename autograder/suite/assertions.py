@@ -121,19 +121,25 @@ def kind_of(value: Any) -> str:
 def assert_untouched(function: StudentFunction, *args: Any, **kwargs: Any) -> None:
     """Call ``function`` and check that its tensor arguments are afterwards what they were before.
 
-    Raises `Mismatch`, and `Failure` where it returned anything but numbers: what computes nothing changes nothing.
+    Raises `Mismatch`, and `Failure` where it returned neither numbers nor a module: what computes nothing changes
+    nothing.
     """
     kept = copies(args)
     after = function.echo(*args, **kwargs)
     leaves = [leaf for leaf in _leaves(after.value) if leaf is not None]
-    for module in leaves:
-        if isinstance(module, StudentModule):
-            module.parameters()  # raises an error where it is another object, which computes nothing
-    if not leaves or not all(isinstance(leaf, _COMPUTED | StudentModule) for leaf in leaves):
+    if not leaves or not all(isinstance(leaf, _COMPUTED) or _is_module(leaf) for leaf in leaves):
         raise Failure(f"it returned {kind_of(after.value)}")
     for before, now in zip(kept, after.arguments, strict=True):
         if isinstance(before, torch.Tensor) and not torch.equal(before, now):
             raise Mismatch("an argument was changed in place", now, before)
+
+
+def _is_module(value: Any) -> bool:
+    """Whether it stands for a module, and not for another object that stayed in the student's process."""
+    try:
+        return isinstance(value, StudentModule) and bool(value.parameters())
+    except TypeError:
+        return False
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -297,8 +297,8 @@ RECIPES: list[Recipe] = [
         cells={"local_contrast_norm": LIAR.strip(), "conv2d": STUB},
         extra_cells=(("setup", PATCHES.strip()),),
         verdicts={"local_contrast_norm": "wrong", "conv2d": "missing"},
-        # It leaves the image alone, that much is true.
-        shares={"local_contrast_norm": 1 / 30},
+        # It leaves the image alone, but so does whatever computes nothing.
+        shares={"local_contrast_norm": 0},
     ),
     # --- edited files
     Recipe("xenia", "Is right, and raised the points of every exercise to a thousand.", edit=raise_points),
