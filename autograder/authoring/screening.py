@@ -15,7 +15,7 @@ import os
 import resource
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -80,8 +80,7 @@ def _made_ready(root: Path, name: str) -> tuple[Assignment, dict[str, object]]:
     given: dict[str, object] = {}
     with contextlib.redirect_stdout(io.StringIO()):
         for cell in setup_cells(assignment):
-            if cell.kind == "code":
-                exec(compile(cell.source, "<cell>", "exec"), given)
+            exec(compile(cell.source, "<cell>", "exec"), given)
     gc.freeze()
     return assignment, given
 
@@ -100,9 +99,7 @@ def _is_refused(
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), 1)
                 os.dup2(nowhere.fileno(), 2)
-            for exercise, test in _refusals(assignment, dict(given), cells, exercises, seed):
-                os.write(says, f"{exercise} {test}".encode())
-                break
+            os.write(says, _refusal(assignment, dict(given), cells, exercises, seed).encode())
         finally:
             os._exit(0)  # nothing of this process may go on, whatever was raised
     os.close(says)
@@ -115,14 +112,15 @@ def _is_refused(
     return bool(told)
 
 
-def _refusals(
+def _refusal(
     assignment: Assignment, namespace: dict[str, object], cells: Sequence[Cell], exercises: Sequence[str], seed: int
-) -> Iterator[tuple[str, str]]:
-    """For each of the exercises a test that refuses the cells, if there is one."""
+) -> str:
+    """One of the exercises and a test of it that refuses the cells, as two words; no words where there is none."""
     for cell in cells:
         exec(compile(cell.source, "<cell>", "exec"), namespace)
     for exercise in exercises:
         student = LocalStudent(namespace, assignment.exercises[exercise].forbidden_operators)
         first = [test for test, _ in _failed[exercise].most_common(FIRST)]
         if test := failing_test(assignment.source / HIDDEN / f"test_{exercise}.py", student, seed, first):
-            yield exercise, test
+            return f"{exercise} {test}"
+    return ""

@@ -219,8 +219,8 @@ def _stayed(call: Call) -> Iterator[RemoteObject]:
 
 def _lost(call: Call, sandbox: Sandbox) -> SandboxDied | None:
     """What ended the sandbox of a value in a call, if that is not ``sandbox``: a number means nothing in another."""
-    gone = SandboxDied(Verdict.ERROR, "the process that held it is there no more")
-    return next((each.sandbox.death or gone for each in _stayed(call) if each.sandbox is not sandbox), None)
+    held = next((each.sandbox for each in _stayed(call) if each.sandbox is not sandbox), None)
+    return held and (held.death or SandboxDied(Verdict.ERROR, "the process that held it is there no more"))
 
 
 def cells_to_run(assignment: Assignment, submission: Submission) -> list[Cell]:

@@ -7,7 +7,7 @@ import linecache
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -95,8 +95,9 @@ def perform(
     if mode is Mode.GRADIENTS:
         return vector_jacobian(function, args, kwargs, upstream, forbidden, noted)
     if mode is Mode.PARAMETER_GRADIENTS:
-        found, used = modules.parameter_gradients(function, args, kwargs, upstream, forbidden, noted)
-        return Outcome(found, operators=used)
+        learned = modules.learned(function)
+        done = vector_jacobian(function, args, kwargs, upstream, forbidden, noted, list(learned.values()))
+        return replace(done, value=dict(zip(learned, done.value, strict=True)))
     if mode in _ASKED_OF_MODULES:
         return Outcome(_ASKED_OF_MODULES[mode](function, *args))
     value, used = used_operators(lambda: function(*args, **kwargs), forbidden, noted)
@@ -118,21 +119,25 @@ def vector_jacobian(
     upstream: torch.Tensor,
     forbidden: tuple[str, ...] = (),
     noted: Counter[str] | None = None,
+    leaves: Sequence[torch.Tensor] | None = None,
 ) -> Outcome:
     """Gradients of ``(function(*args) * upstream).sum()`` for each floating-point tensor among ``args``, by autograd.
 
-    The value is one tensor a floating-point argument, or None where the result does not depend on it; the operators are
-    those of the call alone, not of the way back.
+    With ``leaves`` they are for these instead. The value is one tensor each, or None where the result does not depend
+    on it; the operators are those of the call alone, not of the way back.
     """
-    args = [
-        a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
-        for a in args
-    ]
-    leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
+    if leaves is None:
+        args = [
+            a.detach().clone().requires_grad_() if isinstance(a, torch.Tensor) and a.is_floating_point() else a
+            for a in args
+        ]
+        leaves = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
     out, used = used_operators(lambda: function(*args, **kwargs), forbidden, noted)
-    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]  # a student may have frozen a parameter
+    if not isinstance(out, torch.Tensor) or not out.requires_grad or (leaves and not wanted):
         return Outcome(tuple(None for _ in leaves), operators=used)
-    return Outcome(torch.autograd.grad((out * upstream).sum(), leaves, allow_unused=True), operators=used)
+    found = iter(torch.autograd.grad((out * upstream).sum(), wanted, allow_unused=True))
+    return Outcome(tuple(next(found) if leaf.requires_grad else None for leaf in leaves), operators=used)
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:

@@ -115,26 +115,18 @@ class _Suite:
         self._plain = all(map(_plain, session.items))
 
     def run(self, student: Any, seed: int, runner: Runner | None) -> SuiteRun:
-        run = self._plugin.run = SuiteRun(student, seed)
-        self._plugin.clock = runner.clock if runner is not None else time.perf_counter
-        printed = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(printed), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the suite's own code; the student's runs elsewhere or says its own
-                if self._plain and runner is not None:
-                    runner.run([functools.partial(self._plugin.perform, item) for item in self._items])
-                    order = {item.name: number for number, item in enumerate(self._items)}
-                    run.results.sort(key=lambda result: order[result.name])
-                elif self._plain:
-                    for item in self._items:
-                        self._plugin.perform(item)
-                else:
-                    for item, following in zip_longest(self._items, self._items[1:]):
-                        item._initrequest()  # forget the values that its fixtures had for the last student
-                        self._config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        finally:
-            self._plugin.run = SuiteRun(None, 0)
-        run.printed = printed.getvalue()
+        with self._running(student, seed, runner.clock if runner is not None else time.perf_counter) as run:
+            if self._plain and runner is not None:
+                runner.run([functools.partial(self._plugin.perform, item) for item in self._items])
+                order = {item.name: number for number, item in enumerate(self._items)}
+                run.results.sort(key=lambda result: order[result.name])
+            elif self._plain:
+                for item in self._items:
+                    self._plugin.perform(item)
+            else:
+                for item, following in zip_longest(self._items, self._items[1:]):
+                    item._initrequest()  # forget the values that its fixtures had for the last student
+                    self._config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         return run
 
     def failing(self, student: Any, seed: int, first: Sequence[str]) -> str | None:
@@ -142,18 +134,25 @@ class _Suite:
             failed = (r.name for r in self.run(student, seed, None).results if r.verdict is not Verdict.PASSED)
             return next(failed, None)
         order = {name: place for place, name in enumerate(first)}
+        with self._running(student, seed, time.perf_counter) as run:
+            for item in sorted(self._items, key=lambda item: order.get(item.name, len(order))):
+                self._plugin.perform(item)
+                if run.results[-1].verdict is not Verdict.PASSED:
+                    return item.name
+        return None
+
+    @contextlib.contextmanager
+    def _running(self, student: Any, seed: int, clock: Callable[[], float]) -> Iterator[SuiteRun]:
         run = self._plugin.run = SuiteRun(student, seed)
-        self._plugin.clock = time.perf_counter
+        self._plugin.clock = clock
+        printed = io.StringIO()
         try:
-            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                for item in sorted(self._items, key=lambda item: order.get(item.name, len(order))):
-                    self._plugin.perform(item)
-                    if run.results[-1].verdict is not Verdict.PASSED:
-                        return item.name
+            with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the suite's own code; the student's runs elsewhere or says its own
+                yield run
         finally:
             self._plugin.run = SuiteRun(None, 0)
-        return None
+        run.printed = printed.getvalue()
 
 
 class _Plugin:
