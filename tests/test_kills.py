@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -69,9 +70,15 @@ def orphans():
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before = set(psutil.Process().children(recursive=True))
 
+    def of_others():
+        # The browser of other tests runs on, and starts and ends processes of its own.
+        for process in before:
+            with contextlib.suppress(psutil.Error):
+                yield from process.children(recursive=True)
+
     def left():
         found = []
-        for child in set(psutil.Process().children(recursive=True)) - before:
+        for child in set(psutil.Process().children(recursive=True)) - before - set(of_others()):
             try:
                 if child.status() == psutil.STATUS_ZOMBIE and child.ppid() == os.getpid():
                     os.waitpid(child.pid, os.WNOHANG)

@@ -1,6 +1,7 @@
 """Loop-freeness is measured: the same counts at every size, or there is a loop."""
 
 import functools
+import gc
 import sys
 
 import numpy as np
@@ -97,6 +98,23 @@ def scripted(x):
     for i in range(x.shape[-1]):
         total = total + x[0, 0, 0, i]
     return total
+
+
+def test_what_the_garbage_collector_does_is_no_work_of_the_call():
+    class Left:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            sum(i for i in range(100))
+
+    def lists():
+        return [[] for _ in range(5000)]  # so many that Python looks for garbage
+
+    quiet = work.measure(lists)
+    Left()
+    assert work.measure(lists) == quiet
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

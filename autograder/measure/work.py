@@ -7,6 +7,7 @@ Neither count depends on the machine or on what else it is doing, so one measure
 """
 
 import functools
+import gc
 import itertools
 import sys
 from collections import Counter
@@ -25,6 +26,7 @@ BACKWARD = "autograd::backward"
 
 # Bound here so that code which later patches the modules does not change what the counter calls.
 _settrace, _gettrace = sys.settrace, sys.gettrace
+_collects, _collect_later, _collect_again = gc.isenabled, gc.disable, gc.enable
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ def measure(
     mode = _OperatorCounter()
     counts: dict[str, int] = {}
     _switched.clear()
+    collects = _collects()
+    _collect_later()  # Python's steps at the end of an object that something else left behind are none of the call's
     with mode:
         _settrace(enter)
         try:
@@ -165,6 +169,8 @@ def measure(
         finally:
             intact = _gettrace() is enter and entered == left and not _switched
             _settrace(before)
+            if collects:
+                _collect_again()
             if noted is not None:
                 noted.update(counts)
     return Work(opcodes, counts, intact)
