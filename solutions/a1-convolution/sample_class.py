@@ -130,9 +130,20 @@ def local_contrast_norm(x, window=7, sigma=2.0, eps=1e-3):
     return x.clone().as_subclass(Right)
 """
 
+ANSWER = """
+1. Fully connected 3072 · 4704 = 14,450,688 weights and 4704 biases, convolution 450 weights and 6 biases.
+2. That a pattern which is worth finding in one place is worth finding everywhere. If the image moves by some pixels,
+   the maps move as well.
+3. Passport photos, where the eyes are always in the same place. I would add two channels with the coordinates.
+"""
+
 RECIPES: list[Recipe] = [
     # --- right, in their own ways
-    Recipe("ada", "Solved everything the way the course does, three hours before the due time."),
+    Recipe(
+        "ada",
+        "Solved everything the way the course does and answered the question, three hours before the due time.",
+        cells={"why_share_weights": ANSWER},
+    ),
     Recipe(
         "bela",
         "Built everything on one strided view and einsum, all in the first cell.",

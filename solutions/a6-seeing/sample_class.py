@@ -24,8 +24,21 @@ def variant(path: str) -> str:
     return "\n".join(lines).strip()
 
 
+ANSWER = """
+1. It may look at the snow. The test images have the same backgrounds, so the accuracy stays high. I would show it dogs
+   in snow and wolves on grass; if it is still right for most of them, I was wrong.
+2. The square may be smaller than the animal, so that enough of the animal remains visible. Grad-CAM's map has only
+   as many places as the last layer.
+3. The network has never seen a black square and may react to its edges. The mean colour looks less strange, but on snow
+   it may look like fog.
+"""
+
 RECIPES: list[Recipe] = [
-    Recipe("abel", "Solved everything the way the course does."),
+    Recipe(
+        "abel",
+        "Solved everything the way the course does, and answered the question.",
+        cells={"where_did_it_look": ANSWER},
+    ),
     Recipe("bruna", "Is right, and five hours late.", late=timedelta(hours=5)),
     Recipe(
         "cyril",
