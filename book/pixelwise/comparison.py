@@ -35,7 +35,7 @@ STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 900, 8, 0.01, 0.01
 
 STAGES = ((8, 8), (16, 16), (32, 32), (64, 64), (128, 128))
 _FCN = {"configuration": STAGES, "crops": "modern", "normalise": True, "head": 128, "kernel": 3, "dropout": 0.1}
-_UNET = {"width": 8, "normalise": True, "dropout": 0.1}
+_UNET = {"width": 8, "normalise": True, "dropout": 0.0}
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "FCN-32s": partial(zoo.build, "fcn32s", **_FCN),
     "FCN-16s": partial(zoo.build, "fcn16s", **_FCN),
