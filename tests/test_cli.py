@@ -1,11 +1,14 @@
 """The command line says in one sentence what is wrong, where, and what to do; and loses nothing."""
 
+import argparse
 import os
 import shutil
 import stat
 
 import pytest
 
+from autograder.cli.common import chosen
+from autograder.course.assignment import assignment_names
 from tests.conftest import A1, ROOT, command, copy_course
 
 
@@ -36,6 +39,12 @@ def refusal(*words, cwd):
 def test_an_unknown_assignment(course):
     assert "no assignment called 'a7-nothing'" in refusal("grade", "a7-nothing", cwd=course)
     assert A1 in refusal("validate", "a7-nothing", cwd=course)
+
+
+def test_all_assignments_and_one_of_them(course):
+    assert f"--all and {A1} say different things" in refusal("release", "--all", A1, cwd=course)
+    given = argparse.Namespace(root=course, all=True, assignment=[])
+    assert [each.name for each in chosen(given)] == assignment_names(course) != []
 
 
 def test_a_folder_that_is_no_course(tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from autograder.cli.common import Commands, chosen, executor, positive, root_of, say
+from autograder.cli.common import Commands, chosen, executor, positive, root_of, say, takes_assignments
 from autograder.course.assignment import load_assignment
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ def add_to(commands: Commands) -> None:
     )
     new.add_argument("name", help="what to call it: small letters, digits and hyphens")
     release = commands.add("release", _release, "generate what students get from solutions/, and tell the gradebook")
-    release.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    takes_assignments(release)
     bundle = commands.add("bundle", _bundle, "make the zip that students download")
-    bundle.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    takes_assignments(bundle)
     validate = commands.add(
         "validate", _validate, "prove an assignment: its parts agree, right earns all, wrong does not"
     )
-    validate.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    takes_assignments(validate)
     validate.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     validate.add_argument(
         "--draws", type=positive, default=1, help="how many draws of the hidden suites' inputs to grade (default: 1)"
@@ -42,12 +42,12 @@ def add_to(commands: Commands) -> None:
         "--record", action="store_true", help="keep what holds in solutions/<assignment>/tested.json, for a page"
     )
     hints = commands.add("hints", _hints, "make hints.json: which tests each known-wrong variant fails, and its hint")
-    hints.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    takes_assignments(hints)
     hints.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     redteam = commands.add(
         "redteam", _redteam, "attack the grader with submissions that cheat, and check what each gets"
     )
-    redteam.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    takes_assignments(redteam)
     redteam.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     redteam.add_argument("--json", action="store_true", help="print an outcome a line as JSON")
     made = commands.add("sample", _sample, "make the sample class's submissions from their recipes")

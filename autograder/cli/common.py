@@ -56,8 +56,16 @@ def root_of(args: argparse.Namespace) -> Path:
     return root
 
 
+def takes_assignments(command: argparse.ArgumentParser) -> None:
+    """Let a command name assignments, for `chosen`."""
+    command.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    command.add_argument("--all", action="store_true", help="all assignments, said in so many words")
+
+
 def chosen(args: argparse.Namespace) -> list[Assignment]:
     """The assignments that a command names, or all. Raises `AssignmentError`."""
+    if args.all and args.assignment:
+        raise AssignmentError(f"--all and {args.assignment[0]} say different things; leave one of them out")
     root = root_of(args)
     names = args.assignment or assignment_names(root)
     if not names:

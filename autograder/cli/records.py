@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from autograder.cli.common import Commands, chosen, root_of, say
+from autograder.cli.common import Commands, chosen, root_of, say, takes_assignments
 from autograder.course import places
 from autograder.course.errors import AssignmentError
 from autograder.course.text import printable
@@ -29,7 +29,7 @@ def add_to(commands: Commands) -> None:
     feedback = commands.add(
         "feedback", _feedback, "bring all feedback up to date, with the scores and comments that were given by hand"
     )
-    feedback.add_argument("assignment", nargs="*", help="assignments (default: all)")
+    takes_assignments(feedback)
     feedback.add_argument("--zip", action="store_true", help="also a zip a student, to upload")
     export = commands.add("export", _export, "write every grade as CSV")
     export.add_argument("--to", type=Path, help="the file (default: grades.csv of the course)")
