@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from tests.explorer_pages import THEMES, choose, fusion_of_scenes, in_browser, i
 
 ALL = {
     "stepper": ConvolutionStepper,
+    "stepper, stamps": partial(ConvolutionStepper, size=4, kernel=3, stride=3, padding=1, transposed=True, stamps=True),
     "budget": BudgetExplorer,
     "receptive field": ReceptiveFieldExplorer,
     "IoU playground": IouPlayground,
@@ -96,6 +98,16 @@ ANSWER_STEPS = """
       };
     }),
   })),
+  stamped: asked.stamped.map(({ setting, image, weights, after }) => ({
+    setting, image, weights,
+    phases: explorer.phaseSums(setting, weights),
+    after: after.map(({ count }) => ({
+      count,
+      places: [Math.floor((count - 1) / setting.size), (count - 1) % setting.size]
+        .map((u) => explorer.stampedPlaces(setting, u)),
+      canvas: explorer.stamped(setting, image, weights, count),
+    })),
+  })),
   refused: asked.refused.map(({ setting }) => {
     try { return { setting, output: explorer.outputSize(setting) }; }
     catch (error) { return { setting, sentence: error instanceof RangeError ? error.message : `${error}` }; }
@@ -150,6 +162,34 @@ def test_the_arithmetic_refuses_in_the_steppers_words(vector):
     assert str(refused.value) == vector["sentence"]
 
 
+@pytest.mark.parametrize("vector", STEPS["stamped"], ids=lambda vector: str(list(vector["setting"].values())))
+def test_pytorch_agrees_with_the_stamps(vector):
+    setting = vector["setting"]
+    stepper = stepper_of(vector)
+    stride, padding = setting["stride"], setting["padding"]
+    for after in vector["after"]:
+        canvas = torch.tensor([[value or 0.0 for value in row] for row in after["canvas"]], dtype=torch.float64)
+        kept = torch.zeros(setting["size"] ** 2, dtype=torch.float64)
+        kept[: after["count"]] = 1
+        image = torch.tensor(vector["image"], dtype=torch.float64) * kept.view(setting["size"], -1)
+        stepper.image = image.tolist()
+        end = len(canvas) - padding
+        torch.testing.assert_close(canvas[padding:end, padding:end], stepper.output())
+        reached = [value is not None for row in after["canvas"] for value in row]
+        stepper.image = kept.view(setting["size"], -1).tolist()
+        stepper.weights = [[1.0] * setting["kernel"]] * setting["kernel"]
+        stepper.padding = 0
+        assert reached == (stepper.output() > 0).flatten().tolist()
+        stepper = stepper_of(vector)
+    # A map of ones, large enough that some period of the output is away from its border.
+    ones = torch.ones(1, 1, 12, 12, dtype=torch.float64)
+    weights = torch.tensor(vector["weights"], dtype=torch.float64)[None, None]
+    flat = torch.conv_transpose2d(ones, weights, stride=stride, dilation=setting["dilation"])[0, 0]
+    inner = slice(5 * stride, 6 * stride)
+    torch.testing.assert_close(stepper.phase_sums(), flat[inner, inner])
+    assert stepper.phase_sums().tolist() == vector["phases"]
+
+
 @needs_node
 def test_the_steppers_javascript_agrees_with_the_vectors_in_node(tmp_path):
     assert in_node(ConvolutionStepper, ANSWER_STEPS, STEPS, tmp_path) == STEPS
@@ -171,6 +211,7 @@ def test_the_stepper_holds_what_it_was_given():
     [
         ({"kernel": 6}, "The stepper shows a kernel from 1 to 5, not 6."),
         ({"stride": 0}, "The stepper shows a stride from 1 to 4, not 0."),
+        ({"stamps": True}, "Only a transposed convolution is made of stamps: pass transposed=True as well."),
         ({"weights": [[1, 2]]}, "weights must be a square table of at most 5 rows, not of shape (1, 2)."),
     ],
 )
@@ -273,6 +314,45 @@ def test_a_transposed_convolution_shows_zeros_between_and_the_kernel_turned(show
     assert page.locator(".pw-cs-formula").inner_text().endswith("= (3 − 1)·2 − 2·1 + 1·(3 − 1) + 1 + 1 = 6")
     page.get_by_role("button", name="more output padding").click()
     assert said(page).startswith("output_padding must be at least 0 and smaller than stride or dilation, not 2")
+
+
+@pytest.mark.browser
+def test_stamps_add_up_and_what_padding_cuts_off_is_shown(show):
+    kernel = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    page = show(ConvolutionStepper(image=[[1, 2], [3, 4]], weights=kernel, stride=2, padding=1))
+    page.get_by_role("button", name="Stamps").click()
+    shown = page.locator(".pw-cs-kernel input").evaluate_all("all => all.map((one) => one.value)")
+    assert shown == ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
+    assert said(page) == (
+        "Input (0, 0), number 1 of 4, is 1. 1 times the kernel is added to rows −1 to 1 and columns −1 to 1 of the "
+        "output. What lies outside 0 to 2 is cut off."
+    )
+    page.locator(".pw-cs-input svg").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".pw-cs-products span").all_inner_texts() == ["2", "4", "6", "8", "10", "12", "14", "16", "18"]
+    # Column 2 of the canvas holds the last column of the first stamp and the first one of the second.
+    columns = page.locator(".pw-cs-output text").evaluate_all("all => all.map((one) => one.textContent)")
+    assert columns[:5] == ["1", "2", "5", "4", "6"]
+    assert page.locator(".pw-cs-output figcaption").inner_text() == "Output: 3×3, 1 cut off on each side"
+    assert page.locator(".pw-cs-output rect.pw-cs-cut").count() == 25 - 9
+    page.get_by_role("button", name="more output padding").click()
+    assert page.locator(".pw-cs-output figcaption").inner_text() == "Output: 4×4, 1 cut off on each side"
+    page.mouse.move(*point_at(page, 1, 0, units=2))
+    assert said(page).startswith("Input (1, 0), number 3 of 4, is 3. ")
+
+
+@pytest.mark.browser
+def test_sums_by_phase_say_whether_flat_stays_flat(show):
+    page = show(ConvolutionStepper(transposed=True, stamps=True, size=3, weights=[[1, 2], [3, 4]], stride=2))
+    sums = page.locator(".pw-cs-phases span")
+    caption = page.locator(".pw-cs-phases figcaption")
+    assert sums.all_inner_texts() == ["1", "2", "3", "4"]
+    assert caption.inner_text() == "Weights summed by phase: unequal, so flat becomes a pattern"
+    for name, value in (("weight (0, 0)", "4"), ("weight (0, 1)", "4"), ("weight (1, 0)", "4")):
+        page.get_by_label(name).fill(value)
+    assert caption.inner_text() == "Weights summed by phase: equal, so flat stays flat"
+    page.get_by_role("button", name="Convolution", exact=True).click()
+    assert not caption.is_visible()
 
 
 @pytest.mark.browser

@@ -1,4 +1,5 @@
-// The convolution stepper: move one window over a small input, forward or transposed, and watch the sums.
+// The convolution stepper: move one window over a small input, forward or transposed, and watch the sums; or stamp a
+// transposed convolution's output together, one value of the input after the other.
 //
 // An anywidget module. It runs in JupyterLab against a kernel and, unchanged, on the static page under host.js.
 // A transposed convolution is drawn as the convolution that it equals: the input with stride − 1 zeros put between its
@@ -87,12 +88,48 @@ export function output(setting, image, weights) {
   return side.map((row) => side.map((column) => total(products(setting, image, weights, [row, column]))));
 }
 
+// What one value of the input adds to the output of a transposed convolution: itself times each weight.
+export function stamp(weights, kernel, value) {
+  return range(kernel).map((i) => range(kernel).map((j) => ({ value, weight: weights[i][j], product: value * weights[i][j] || 0 })));
+}
+
+// The places of the output, along one axis and before padding cuts any off, that the stamp of input `unit` lies on.
+export function stampedPlaces({ kernel, stride, dilation }, unit) {
+  return range(kernel).map((tap) => unit * stride + tap * dilation);
+}
+
+// The output before padding cuts any off, after the first `count` values of the input (row by row) were stamped: each
+// place holds its sum so far, or null where no stamp lies.
+export function stamped(setting, image, weights, count) {
+  const { size, kernel, stride, dilation, output_padding } = setting;
+  const side = (size - 1) * stride + dilation * (kernel - 1) + 1 + output_padding;
+  const made = range(side).map(() => Array(side).fill(null));
+  for (const index of range(count)) {
+    const unit = [Math.floor(index / size), index % size];
+    const [rows, columns] = unit.map((u) => stampedPlaces(setting, u));
+    stamp(weights, kernel, image[unit[0]][unit[1]]).forEach((terms, i) =>
+      terms.forEach(({ product }, j) => (made[rows[i]][columns[j]] += product)),
+    );
+  }
+  return made;
+}
+
+// The sums of the weights over each phase, stride × stride: what a map of ones becomes, away from its border.
+export function phaseSums({ kernel, stride, dilation }, weights) {
+  const sums = range(stride).map(() => Array(stride).fill(0));
+  for (const i of range(kernel)) for (const j of range(kernel)) sums[(i * dilation) % stride][(j * dilation) % stride] += weights[i][j];
+  return sums;
+}
+
 const CELL = 20; // the side of a cell in the units of a drawing
-const SETTINGS = ["transposed", "size", "kernel", "stride", "padding", "dilation", "output_padding"];
+const SETTINGS = ["transposed", "stamps", "size", "kernel", "stride", "padding", "dilation", "output_padding"];
 
 function render({ model, el }) {
   const limits = model.get("limits");
-  const setting = () => Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
+  const setting = () => {
+    const now = Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
+    return { ...now, stamps: now.stamps && now.transposed };
+  };
   const change = (changes) => {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
     model.save_changes();
@@ -101,13 +138,18 @@ function render({ model, el }) {
 
   // Frame: built once, filled by draw().
   const kinds = element("div", { class: "pw-cs-kinds", role: "group", "aria-label": "Kind of convolution" });
-  const kind = (name, transposed) => {
+  const kind = (name, chosen) => {
     const made = element("button", { type: "button" }, name);
-    made.addEventListener("click", () => change({ transposed }));
+    made.addEventListener("click", () => (stop(), change(chosen)));
+    made.show = (now) => made.setAttribute("aria-pressed", Object.keys(chosen).every((key) => chosen[key] === now[key]));
     kinds.append(made);
     return made;
   };
-  const [forward, transposed] = [kind("Convolution", false), kind("Transposed", true)];
+  const choices = [
+    kind("Convolution", { transposed: false, stamps: false }),
+    kind("Transposed", { transposed: true, stamps: false }),
+    kind("Stamps", { transposed: true, stamps: true }),
+  ];
   const named = (name, short, label) =>
     counter({ short, label, least: limits[name][0], most: limits[name][1], change: (value) => change({ [name]: value }) });
   const counters = {
@@ -122,39 +164,38 @@ function render({ model, el }) {
   const back = element("button", { type: "button", "aria-label": "One step back" }, "◀");
   const play = element("button", { type: "button" }, "Play");
   const next = element("button", { type: "button", "aria-label": "One step on" }, "▶");
-  const steps = element("input", { type: "range", min: 0, "aria-label": "Position of the window" });
+  const steps = element("input", { type: "range", min: 0 });
   const figure = (name, ...drawn) => {
     const caption = element("figcaption");
     const made = element("figure", { class: `pw-cs-${name}` }, caption, ...drawn);
     made.caption = caption;
     return made;
   };
-  const input = shape("svg", { role: "img" });
+  const input = shape("svg");
   const kernel = element("div", { class: "pw-cs-cells", role: "group", "aria-label": "Weights of the kernel" });
   const window_ = element("div", { class: "pw-cs-cells", role: "img" });
-  const result = shape("svg", { tabindex: 0, role: "application", class: "pw-cs-choose" });
+  const result = shape("svg");
+  const phases = element("div", { class: "pw-cs-cells", role: "img" });
   const figures = {
     input: figure("input", input),
     kernel: figure("kernel", kernel),
     products: figure("products", window_),
+    phases: figure("phases", phases),
     output: figure("output", result),
   };
   const say = element("p", { class: "pw-say pw-cs-say", "aria-live": "polite" });
   const sum = element("p", { class: "pw-cs-sum" });
+  const help = element("p", { class: "pw-help" });
   const frame = element(
     "div",
     { class: "pw-cs pw-frame", role: "group", "aria-label": "Convolution stepper" },
     element("div", { class: "pw-bar" }, kinds, ...Object.values(counters)),
     sizes,
     element("div", { class: "pw-bar pw-cs-steps" }, back, play, next, steps),
-    element("div", { class: "pw-cs-views" }, figures.input, element("div", { class: "pw-cs-middle" }, figures.kernel, figures.products), figures.output),
+    element("div", { class: "pw-cs-views" }, figures.input, element("div", { class: "pw-cs-middle" }, figures.kernel, figures.products, figures.phases), figures.output),
     say,
     sum,
-    element(
-      "p",
-      { class: "pw-help" },
-      "Point at a unit of the output, tap it, or focus the output and use the arrow keys; the weights can be typed over. One channel, no bias.",
-    ),
+    help,
   );
   mount(el, frame);
 
@@ -166,61 +207,67 @@ function render({ model, el }) {
     play.textContent = "Play";
   };
   const step = (index) => {
-    const { side } = attempt() ?? {};
-    if (side) change({ unit: [Math.floor(index / side), index % side] });
+    const { units } = attempt() ?? {};
+    if (units) change({ unit: [Math.floor(index / units), index % units] });
   };
   const move = (by) => {
-    const { side, index } = attempt() ?? {};
-    if (side) step(clamp(index + by, 0, side * side - 1));
+    const { units, index } = attempt() ?? {};
+    if (units) step(clamp(index + by, 0, units * units - 1));
   };
   play.addEventListener("click", () => {
     if (playing) return stop();
-    const { side, index } = attempt() ?? {};
-    if (!side) return;
-    if (index === side * side - 1) step(0);
+    const { units, index } = attempt() ?? {};
+    if (!units) return;
+    if (index === units * units - 1) step(0);
     play.textContent = "Pause";
     playing = setInterval(() => {
       const now = attempt();
-      if (!now || !frame.isConnected || now.index === now.side * now.side - 1) stop();
+      if (!now || !frame.isConnected || now.index === now.units * now.units - 1) stop();
       else move(1);
     }, 550);
   });
   back.addEventListener("click", () => (stop(), move(-1)));
   next.addEventListener("click", () => (stop(), move(1)));
   steps.addEventListener("input", () => (stop(), step(Number(steps.value))));
+  // Units are chosen in the output, and in the input where it is stamped.
+  const isChosenIn = (drawn) => drawn === (setting().stamps ? input : result);
   const look = (event) => {
-    const { side, unit } = attempt() ?? {};
-    if (!side) return;
-    const corner = result.getBoundingClientRect();
-    const cell = (offset, length) => clamp(Math.floor((offset / length) * side), 0, side - 1);
+    const { units, unit } = attempt() ?? {};
+    if (!units || !isChosenIn(event.currentTarget)) return;
+    const corner = event.currentTarget.getBoundingClientRect();
+    const cell = (offset, length) => clamp(Math.floor((offset / length) * units), 0, units - 1);
     const at = [cell(event.clientY - corner.top, corner.height), cell(event.clientX - corner.left, corner.width)];
     if (at[0] === unit[0] && at[1] === unit[1]) return;
     stop();
     change({ unit: at });
   };
-  result.addEventListener("pointermove", (event) => event.pointerType === "mouse" && look(event));
-  result.addEventListener("click", look);
-  result.addEventListener("keydown", (event) => {
-    const { side, unit } = attempt() ?? {};
-    if (!side) return;
+  const pressed = (event) => {
+    const { units, unit } = attempt() ?? {};
+    if (!units || !isChosenIn(event.currentTarget)) return;
     const ways = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
     let at = null;
-    if (event.key in ways) at = unit.map((u, axis) => clamp(u + ways[event.key][axis], 0, side - 1));
+    if (event.key in ways) at = unit.map((u, axis) => clamp(u + ways[event.key][axis], 0, units - 1));
     else if (event.key === "Home") at = [unit[0], 0];
-    else if (event.key === "End") at = [unit[0], side - 1];
+    else if (event.key === "End") at = [unit[0], units - 1];
     if (!at) return;
     event.preventDefault();
     stop();
     change({ unit: at });
-  });
+  };
+  for (const drawn of [input, result]) {
+    drawn.addEventListener("pointermove", (event) => event.pointerType === "mouse" && look(event));
+    drawn.addEventListener("click", look);
+    drawn.addEventListener("keydown", pressed);
+  }
 
   // The state, or nothing when the setting makes no output; then the sentence that says why is shown.
   function attempt() {
     const now = setting();
     try {
       const side = outputSize(now);
-      const unit = model.get("unit").map((u) => clamp(u, 0, side - 1));
-      return { setting: now, side, unit, index: unit[0] * side + unit[1], image: model.get("image"), weights: model.get("weights") };
+      const units = now.stamps ? now.size : side; // along an axis of the drawing in which one is chosen
+      const unit = model.get("unit").map((u) => clamp(u, 0, units - 1));
+      return { setting: now, side, units, unit, index: unit[0] * units + unit[1], image: model.get("image"), weights: model.get("weights") };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       say.textContent = error.message;
@@ -232,14 +279,24 @@ function render({ model, el }) {
     const chosen = setting();
     for (const [name, one] of Object.entries(counters)) one.show(chosen[name]);
     counters.output_padding.hidden = !chosen.transposed;
-    forward.setAttribute("aria-pressed", !chosen.transposed);
-    transposed.setAttribute("aria-pressed", chosen.transposed);
+    for (const one of choices) one.show(chosen);
+    for (const drawn of [input, result]) {
+      drawn.setAttribute("role", isChosenIn(drawn) ? "application" : "img");
+      drawn.classList.toggle("pw-cs-choose", isChosenIn(drawn));
+      if (isChosenIn(drawn)) drawn.setAttribute("tabindex", 0);
+      else drawn.removeAttribute("tabindex");
+    }
+    steps.setAttribute("aria-label", chosen.stamps ? "Value of the input" : "Position of the window");
+    help.textContent =
+      `Point at a unit of the ${chosen.stamps ? "input" : "output"}, tap it, or focus the ${chosen.stamps ? "input" : "output"} ` +
+      "and use the arrow keys; the weights can be typed over. One channel, no bias.";
     const { letters, numbers, value } = formula(chosen);
     sizes.replaceChildren(element("span", {}, `output size = ${letters} `), element("span", {}, `= ${numbers} `), element("strong", {}, `= ${written(value)}`));
     const now = attempt();
     frame.classList.toggle("pw-cs-broken", !now);
     for (const control of [back, play, next, steps]) control.disabled = !now;
     drawKernel(chosen);
+    drawPhases(chosen);
     if (!now) {
       stop();
       drawInput({ setting: chosen, image: model.get("image"), unit: null });
@@ -250,16 +307,36 @@ function render({ model, el }) {
       sum.textContent = "";
       return;
     }
-    const terms = products(now.setting, now.image, now.weights, now.unit);
     back.disabled = now.index === 0;
-    next.disabled = now.index === now.side ** 2 - 1;
-    steps.max = now.side ** 2 - 1;
+    next.disabled = now.index === now.units ** 2 - 1;
+    steps.max = now.units ** 2 - 1;
     steps.value = now.index;
-    steps.setAttribute("aria-valuetext", `output (${now.unit.join(", ")})`);
+    steps.setAttribute("aria-valuetext", `${chosen.stamps ? "input" : "output"} (${now.unit.join(", ")})`);
+    if (chosen.stamps) {
+      const value = now.image[now.unit[0]][now.unit[1]];
+      drawChoices(now);
+      drawProducts(stamp(now.weights, chosen.kernel, value), `Stamp: ${written(value)} times the kernel`);
+      drawStamped(now);
+      describeStamp(now, value);
+      return;
+    }
+    const terms = products(now.setting, now.image, now.weights, now.unit);
     drawInput(now);
-    drawProducts(terms);
+    drawProducts(terms, `Products, sum ${written(total(terms))}`);
     drawOutput(now);
     describe(now, terms);
+  }
+
+  function describeStamp({ setting, unit, index, units, side }, value) {
+    const span = (u) => {
+      const places = stampedPlaces(setting, u).map((place) => place - setting.padding);
+      return `${written(places[0])} to ${written(places.at(-1))}`;
+    };
+    const cut = setting.padding ? ` What lies outside 0 to ${side - 1} is cut off.` : "";
+    say.textContent =
+      `Input (${unit[0]}, ${unit[1]}), number ${index + 1} of ${units ** 2}, is ${written(value)}. ` +
+      `${written(value)} times the kernel is added to rows ${span(unit[0])} and columns ${span(unit[1])} of the output.${cut}`;
+    sum.textContent = "";
   }
 
   function describe({ setting, side, unit, index }, terms) {
@@ -282,7 +359,7 @@ function render({ model, el }) {
   function cellSide(chosen, side) {
     const room = Math.max(frame.clientWidth - 34, 240);
     const { length, before, after } = track(chosen);
-    const across = length + Math.max(before, 0) + Math.max(after, 0);
+    const across = chosen.stamps ? chosen.size : length + Math.max(before, 0) + Math.max(after, 0);
     const beside = (room - 2 * 20 - Math.max(36 * chosen.kernel, chosen.transposed ? 185 : 140)) / (across + side);
     const alone = room / Math.max(across, side);
     return clamp(beside >= 18 ? beside : alone, 4, 30);
@@ -341,13 +418,67 @@ function render({ model, el }) {
     input.setAttribute("aria-label", `${figures.input.caption.textContent}.${covered}`);
   }
 
+  // The values of the input, of which those up to the chosen one are stamped.
+  function drawChoices({ setting, unit, index, image, weights }) {
+    const { size: n } = setting;
+    const side = cellSide(setting, stamped(setting, image, weights, 0).length);
+    const drawn = range(n * n).flatMap((i) => {
+      const kind = i === index ? "pw-cs-now" : i < index ? "pw-cs-done" : "pw-cs-open";
+      return cell(Math.floor(i / n), i % n, kind, written(image[Math.floor(i / n)][i % n]), side);
+    });
+    input.replaceChildren(...drawn);
+    input.setAttribute("viewBox", `-1 -1 ${n * CELL + 2} ${n * CELL + 2}`);
+    input.style.width = `${n * side}px`;
+    figures.input.style.width = input.style.width;
+    figures.input.caption.textContent = `Input: ${n}×${n}`;
+    input.setAttribute("aria-label", `Input, ${plural(n, "value")} a side, value (${unit[0]}, ${unit[1]}) chosen. Arrow keys choose another.`);
+  }
+
+  // The output as far as it is stamped, with what padding cuts off around it.
+  function drawStamped({ setting, side: m, unit, index, image, weights }) {
+    const { padding } = setting;
+    const made = stamped(setting, image, weights, index + 1);
+    const side = cellSide(setting, made.length);
+    const [rows, columns] = unit.map((u) => stampedPlaces(setting, u));
+    const isCut = (place) => place < padding || place >= padding + m;
+    const drawn = made.flatMap((line, row) =>
+      line.flatMap((value, column) => {
+        const cut = isCut(row) || isCut(column);
+        const tapped = rows.includes(row) && columns.includes(column) ? " pw-cs-tapped" : "";
+        const kind = cut ? "pw-cs-cut" : value === null ? "pw-cs-open" : "pw-cs-done";
+        return cell(row, column, kind + tapped, value === null ? "" : written(value), side);
+      }),
+    );
+    const extent = (setting.dilation * (setting.kernel - 1) + 1) * CELL;
+    drawn.push(shape("rect", { class: "pw-cs-window", x: columns[0] * CELL, y: rows[0] * CELL, width: extent, height: extent }));
+    result.replaceChildren(...drawn);
+    result.setAttribute("viewBox", `-1 -1 ${made.length * CELL + 2} ${made.length * CELL + 2}`);
+    result.style.width = `${made.length * side}px`;
+    figures.output.style.width = result.style.width;
+    const cut = padding ? `, ${padding} cut off on each side` : "";
+    figures.output.caption.textContent = `Output: ${m}×${m}${cut}`;
+    result.setAttribute("aria-label", `${figures.output.caption.textContent}. ${plural(index + 1, "stamp")} of ${setting.size ** 2} made.`);
+  }
+
+  // What the stamps come to on a map of ones: the sums of the weights over each phase.
+  function drawPhases(chosen) {
+    figures.phases.hidden = !chosen.transposed;
+    if (!chosen.transposed) return;
+    const sums = phaseSums(chosen, model.get("weights")).flat();
+    const even = sums.every((one) => Math.abs(one - sums[0]) < 1e-6);
+    phases.style.setProperty("--across", chosen.stride);
+    phases.replaceChildren(...sums.map((one) => element("span", one === sums[0] ? {} : { class: "pw-cs-other" }, written(one))));
+    figures.phases.caption.textContent = `Weights summed by phase: ${even ? "equal, so flat stays flat" : "unequal, so flat becomes a pattern"}`;
+    phases.setAttribute("aria-label", `A map of ones becomes, away from its border, these repeated: ${sums.map(written).join(", ")}.`);
+  }
+
   function drawKernel(chosen) {
     const k = chosen.kernel;
     if (kernel.children.length !== k * k) {
       kernel.style.setProperty("--across", k);
       kernel.replaceChildren(...range(k * k).map(() => weightField()));
     }
-    figures.kernel.caption.textContent = chosen.transposed ? `Kernel: ${k}×${k}, turned by 180°` : `Kernel: ${k}×${k}`;
+    figures.kernel.caption.textContent = `Kernel: ${k}×${k}${isTurned(chosen) ? ", turned by 180°" : ""}`;
     [...kernel.children].forEach((field, index) => {
       const at = place(chosen, index);
       field.setAttribute("aria-label", `weight (${at[0]}, ${at[1]})`);
@@ -355,9 +486,15 @@ function render({ model, el }) {
     });
   }
 
-  // Which weight the field at `index` shows: a transposed convolution's kernel lies turned by 180 degrees.
-  function place({ kernel: k, transposed }, index) {
-    const shown = transposed ? k * k - 1 - index : index;
+  // Under the window of a transposed convolution the kernel lies turned by 180 degrees; as a stamp it does not.
+  function isTurned({ transposed, stamps }) {
+    return transposed && !stamps;
+  }
+
+  // Which weight the field at `index` shows.
+  function place(chosen, index) {
+    const k = chosen.kernel;
+    const shown = isTurned(chosen) ? k * k - 1 - index : index;
     return [Math.floor(shown / k), shown % k];
   }
 
@@ -373,12 +510,12 @@ function render({ model, el }) {
     return field;
   }
 
-  function drawProducts(terms) {
+  function drawProducts(terms, caption) {
     window_.style.setProperty("--across", terms.length);
     window_.replaceChildren(
       ...terms.flat().map(({ product }) => element("span", product ? {} : { class: "pw-cs-nought" }, written(product))),
     );
-    figures.products.caption.textContent = `Products, sum ${written(total(terms))}`;
+    figures.products.caption.textContent = caption;
     window_.setAttribute("aria-label", `Products: ${terms.flat().map(({ product }) => written(product)).join(", ")}.`);
   }
 

@@ -1,4 +1,4 @@
-"""The convolution stepper: one window, forward or transposed, moved over a small input a step at a time."""
+"""The convolution stepper: one window, forward or transposed, moved over a small input a step at a time, or stamps."""
 
 from collections.abc import Sequence
 
@@ -24,19 +24,25 @@ LIMITS = {
 class ConvolutionStepper(Explorer):
     """Steps through the output of a convolution of one channel, or of a transposed one, window by window.
 
+    With `stamps` a transposed convolution is made the other way: each value of the input, in turn, adds itself times
+    the kernel to the output.
+
     `size` is the side of the input in pixels and `kernel` of the kernel in taps; `stride`, `padding`, `dilation` and
     `output_padding` (which only the transposed convolution has) mean what they mean to PyTorch. `image` and `weights`
     are square tables of numbers; where they are not given, or smaller than the view can ask for, small whole numbers
-    fill them. `unit` is the (row, column) of the output where stepping begins. All stay in step with the view in
-    JupyterLab, and `output` computes what they come to. A setting whose window does not fit is shown with the reason.
+    fill them. `unit` is the (row, column) where stepping begins: of the output, or with `stamps` of the input. All stay
+    in step with the view in JupyterLab, and `output` computes what they come to. A setting whose window does not fit is
+    shown with the reason.
 
-    Raises `ValueError` for a number outside `LIMITS` and for tables that are not square.
+    Raises `ValueError` for a number outside `LIMITS`, for tables that are not square, and for `stamps` of a convolution
+    that is not transposed.
     """
 
     _esm = module("convolution_stepper")["_esm"]
     _css = module("convolution_stepper")["_css"]
 
     transposed = traitlets.Bool().tag(sync=True)
+    stamps = traitlets.Bool().tag(sync=True)
     size = traitlets.Int().tag(sync=True)
     kernel = traitlets.Int().tag(sync=True)
     stride = traitlets.Int().tag(sync=True)
@@ -57,6 +63,7 @@ class ConvolutionStepper(Explorer):
         dilation: int = 1,
         output_padding: int = 0,
         transposed: bool = False,
+        stamps: bool = False,
         image: Sequence[Sequence[float]] | Tensor | None = None,
         weights: Sequence[Sequence[float]] | Tensor | None = None,
         unit: Sequence[int] = (0, 0),
@@ -76,9 +83,12 @@ class ConvolutionStepper(Explorer):
             least, most = LIMITS[name]
             if not least <= value <= most:
                 raise ValueError(f"The stepper shows a {name} from {least} to {most}, not {value}.")
+        if stamps and not transposed:
+            raise ValueError("Only a transposed convolution is made of stamps: pass transposed=True as well.")
         super().__init__(
             **setting,
             transposed=transposed,
+            stamps=stamps,
             unit=list(unit),
             image=image,
             weights=weights,
@@ -98,6 +108,17 @@ class ConvolutionStepper(Explorer):
         else:
             made = F.conv2d(x[None, None], w[None, None], **window)
         return made[0, 0]
+
+    def phase_sums(self) -> Tensor:
+        """Return the weights' sums over each phase, (stride, stride): what a map of ones becomes away from its border.
+
+        Entry (r, c) belongs to the outputs whose row and column, counted before padding cuts any off, leave the
+        remainders r and c when divided by the stride.
+        """
+        w = torch.tensor(self.weights, dtype=torch.float64, device="cpu")[: self.kernel, : self.kernel]
+        phase = torch.arange(self.kernel) * self.dilation % self.stride
+        sums = torch.zeros(self.stride, self.stride, dtype=torch.float64)
+        return sums.index_put_((phase[:, None], phase), w, accumulate=True)
 
     def described(self) -> str:
         kind = "transposed convolution" if self.transposed else "convolution"
