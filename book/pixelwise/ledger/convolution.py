@@ -97,7 +97,7 @@ def hundred_filters() -> Value:
 )
 def hundred_maps() -> Value:
     with torch.device("meta"):
-        padded = F.pad(torch.empty(1, 1000, 1000), (4, 5, 4, 5))  # nine zeros a side, as a kernel of ten needs
+        padded = F.pad(torch.empty(1, 1000, 1000), (4, 5, 4, 5))  # 4 + 5 zeros along each axis: k - 1 of them
         return tuple(nn.Conv2d(1, 100, 10)(padded).shape)
 
 
