@@ -1,5 +1,6 @@
 """The pages' sources: figures are numbered in order and met in the text, and each assignment is named by a page."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_figures_are_numbered_in_order_and_the_text_speaks_of_each(page):
     numbers = numbers_of_figures(page)
     assert numbers == list(range(1, len(numbers) + 1))
     assert mentioned(CELL.sub("", page.read_text())) == set(numbers)
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+def test_a_cell_that_draws_a_figure_ends_with_it(page):
+    """A notebook shows the value of a cell's last line; a check behind it would hide the figure."""
+    cells = [cell.splitlines()[1:-1] for cell in CELL.findall(page.read_text()) if "plots.show(" in cell]
+    last = [ast.parse("\n".join(line for line in lines if line[:1] not in ":%")).body[-1] for lines in cells]
+    assert [ast.unparse(each) for each in last if not ast.unparse(each).startswith("plots.show(")] == []
 
 
 @pytest.mark.parametrize("page", TIDY, ids=lambda page: page.stem)
