@@ -1,6 +1,7 @@
 """Tracing against PyTorch: shapes, parameters, costs, and fields measured by gradients of random networks."""
 
 import io
+import itertools
 import math
 
 import pytest
@@ -192,14 +193,20 @@ def test_the_traced_field_is_the_box_of_pixels_with_a_gradient(layers, data):
     assert (rows.min(), columns.min(), rows.max(), columns.max()) == (top, left, bottom, right)
 
 
-@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2))
-@quick
-def test_a_pool_that_rounds_up_makes_as_many_units_as_in_torch(n, kernel, stride, padding):
-    assume(padding <= kernel // 2 and n + 2 * padding >= kernel)
-    pool = nn.MaxPool2d(kernel, stride, padding, ceil_mode=True)
-    layer = Pool(kernel, stride, padding, ceil=True)
-    assert layer.output_size(n, 0) == pool(torch.zeros(1, 1, n, n)).shape[2]
-    assert nameless(trace(pool, (1, n, n)).layers) == (layer,)
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("kernel", range(1, 6))
+def test_a_pool_that_rounds_up_makes_as_many_units_as_in_torch(kernel, dilation):
+    for n, stride, padding in itertools.product(range(1, 13), range(1, 6), range(kernel // 2 + 1)):
+        pool = nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=True)
+        layer = Pool(kernel, stride, padding, dilation, ceil=True)
+        try:
+            made = pool(torch.zeros(1, 1, n, n)).shape[2]
+        except RuntimeError:  # not one window
+            with pytest.raises(ValueError, match="does not fit"):
+                layer.output_size(n, 0)
+            continue
+        assert layer.output_size(n, 0) == made, layer
+        assert nameless(trace(pool, (1, n, n)).layers) == (layer,)
 
 
 # What a field may pass through ---------------------------------------------------------------------------------------

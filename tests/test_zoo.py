@@ -607,6 +607,7 @@ def test_torchvisions_inception_v3_sees_what_araujo_norris_and_sim_say():
 
 GLOBAL = ["se_resnet50", "vit_b_16", "swin_t", "mixer_b_16"]
 CONVOLUTIONAL = [name for name, model in zoo.MODELS.items() if name not in GLOBAL and model.task == "classification"]
+BOTTLENECKS = ["resnet50", "resnet101", "resnet152"]  # in two versions: where the stride stands
 DEEP = ["densenet169", "densenet201"]  # as densenet121, with more layers in the same blocks; their gradients take long
 
 
@@ -667,10 +668,10 @@ def pixels_reached(network, shape, unit):
     ("name", "options"),
     [
         *(pytest.param(name, {}, marks=[pytest.mark.proof] * (name in DEEP)) for name in CONVOLUTIONAL),
-        ("resnet50", {"stride_on": "1x1"}),
+        *((name, {"stride_on": "1x1"}) for name in BOTTLENECKS),
         ("googlenet", {"five_as_three": True}),
     ],
-    ids=[*CONVOLUTIONAL, "resnet50-1x1", "googlenet-torchvision"],
+    ids=[*CONVOLUTIONAL, *(f"{name}-1x1" for name in BOTTLENECKS), "googlenet-torchvision"],
 )
 def test_the_field_is_what_the_gradient_of_the_network_itself_reaches(name, options):
     field = zoo.MODELS[name].trace(**options).receptive_field

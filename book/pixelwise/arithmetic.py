@@ -127,7 +127,8 @@ class Layer:
 class Pool(Layer):
     """Pooling, maximum or average: a window without weights. The stride is the kernel unless given, as in PyTorch.
 
-    With `ceil`, a last window that begins on the map or its first padding, but sticks out at the end, counts too.
+    With `ceil`, a last window that begins on the map or its first padding, but sticks out at the end, counts too, even
+    if it is the only one.
     """
 
     stride: Size | None = None
@@ -140,9 +141,11 @@ class Pool(Layer):
 
     def output_size(self, n: int, axis: int) -> int:
         kernel, stride, padding, dilation = self.window(axis)
-        made = super().output_size(n, axis)
-        over = (n + 2 * padding - dilation * (kernel - 1) - 1) % stride
-        return made + (self.ceil and over > 0 and made * stride < n + padding)
+        last = n + 2 * padding - dilation * (kernel - 1) - 1  # where the last window that fits may begin
+        if not self.ceil or last <= -stride:
+            return super().output_size(n, axis)
+        made = -(-last // stride) + 1
+        return made - ((made - 1) * stride >= n + padding)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def hundred_filters() -> Value:
 )
 def hundred_maps() -> Value:
     with torch.device("meta"):
-        padded = F.pad(torch.empty(1, 1000, 1000), (4, 5, 4, 5))  # nine zeros a side, as a kernel of ten needs
+        padded = F.pad(torch.empty(1, 1000, 1000), (4, 5, 4, 5))  # 4 + 5 zeros along each axis: k - 1 of them
         return tuple(nn.Conv2d(1, 100, 10)(padded).shape)
 
 
@@ -139,6 +139,42 @@ def shift_equivariance() -> Value:
 )
 def pooling_keeps() -> Value:
     return math.prod(output_shape([Pool(2)], (64, 224, 224))) / (64 * 224 * 224)
+
+
+@row(
+    chapter=1,
+    claim="One pass over a larger image gives the numbers of every window.",
+    source="chapter 1",
+    convention="largest difference, float64; no padding, windows at multiples of the total stride 4",
+    claimed=0.0,
+    verdict="holds",
+)
+def one_pass() -> Value:
+    differences = _pass_against_windows(nn.Conv2d(1, 4, 5), nn.MaxPool2d(4), nn.Conv2d(4, 3, 7))
+    return float(differences.max().round(decimals=9))
+
+
+@row(
+    chapter=1,
+    claim="If the first layer pads, one pass gives other numbers than the windows.",
+    source="chapter 1",
+    convention="share of numbers that differ, windows of 32×32, a head that covers a whole window",
+    claimed=1.0,
+    verdict="holds",
+)
+def one_pass_with_padding() -> Value:
+    differences = _pass_against_windows(nn.Conv2d(1, 4, 5, padding=2), nn.MaxPool2d(4), nn.Conv2d(4, 3, 8))
+    return float((differences > 1e-6).double().mean())
+
+
+def _pass_against_windows(*layers: nn.Module) -> torch.Tensor:
+    """How much the outputs of one pass and those of all windows of 32×32 differ: (3, 9, 9)."""
+    torch.manual_seed(0)
+    network, image = nn.Sequential(*layers).double().requires_grad_(False), torch.randn(1, 1, 64, 64).double()
+    for weights in network.parameters():
+        nn.init.normal_(weights)
+    windows = torch.cat([image[..., r : r + 32, c : c + 32] for r in range(0, 33, 4) for c in range(0, 33, 4)])
+    return (network(windows).view(9, 9, 3).permute(2, 0, 1) - network(image)[0]).abs()
 
 
 # 2 · Backpropagation is convolution -----------------------------------------------------------------------------------
