@@ -22,7 +22,7 @@ from PIL import Image
 from autograder.check import check, clock, examine, examine_all
 from autograder.check import run as run_module
 from autograder.check.clock import Clock
-from autograder.check.differences import explain
+from autograder.check.differences import explain, shown_call
 from autograder.check.growth import explanation
 from autograder.check.page import as_html
 from autograder.check.pictures import difference_text, panels
@@ -195,6 +195,13 @@ def test_one_error_in_many_tests_is_told_once(run):
 def test_exit_in_a_function_ends_the_call_and_not_the_notebook(run):
     for shown in both(run("def double(x):\n    exit()\n")):
         assert "SystemExit" in shown
+
+
+def test_an_error_about_arguments_is_about_the_signature_only_if_no_line_of_the_students_raised_it(run):
+    for shown in both(run("def double():\n    return 0\n")):
+        assert "keep its parameters' names, order and defaults" in shown
+    for shown in both(run("def double(x):\n    return (lambda: 0)(x)\n")):
+        assert "takes 0 positional arguments" in shown and "keep its parameters" not in shown
 
 
 def test_a_test_that_waits_for_an_error_shows_the_call_and_what_it_returned(run):
@@ -590,6 +597,7 @@ PLANE = torch.arange(24.0).view(1, 1, 4, 6).square()
         (-PLANE, "but for their sign"),
         (PLANE / 9, "1/9 times the expected one"),
         (PLANE + 3, "Every value is 3 too large"),
+        (PLANE * 1.00005 + 0.001, "The values are close (within 5e-05 of the largest)"),
         (PLANE.flip(-1), "mirrored left to right"),
         (PLANE.flip(-2), "upside down"),
         (PLANE.flip(-1, -2), "half a turn"),
@@ -608,6 +616,19 @@ PLANE = torch.arange(24.0).view(1, 1, 4, 6).square()
 )
 def test_the_pattern_of_a_difference_gives_a_clue(got, clue):
     assert clue in explain(got, PLANE).clue
+
+
+def test_true_and_false_have_clues_of_their_own():
+    marks = torch.tensor([[True, True, False, False], [True, False, True, False]])
+    assert explain(~marks, marks).clue == "Every True should be False, and every False True."
+    assert explain(marks | True, marks).clue == "All of your values are True."
+    assert "moved" not in explain(marks.roll(1, -1), marks).clue
+
+
+def test_a_call_names_the_tensors_in_a_tuple_by_their_shapes():
+    assert shown_call("f", ((torch.zeros(2), 3), (1, 2)), {"x": (torch.ones(1, 4),)}) == (
+        "f((float32 (2,), 3), (1, 2), x=(float32 (1, 4),))"
+    )
 
 
 def test_a_bias_that_is_wrong_by_channel_is_recognised():

@@ -47,10 +47,13 @@ def on_forbidden(names: Sequence[str], forbidden: Sequence[str]) -> str:
     )
 
 
-def on_error(error: StudentError) -> str:
-    """What to try after an error; empty where there is nothing to say beside its message."""
+def on_error(error: StudentError, inside: bool = False) -> str:
+    """What to try after an error; empty where there is nothing to say beside its message.
+
+    ``inside`` says that a line of the student's raised it, so that the call of the tests had its arguments accepted.
+    """
     text = error.message
-    if "unexpected keyword argument" in text or "positional argument" in text:
+    if not inside and ("unexpected keyword argument" in text or "positional argument" in text):
         return "The tests call your function as the exercise states it: keep its parameters' names, order and defaults."
     if error.kind == "NameError":
         return "If the name is defined or imported in another cell, run that cell first."

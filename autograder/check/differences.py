@@ -49,7 +49,7 @@ def explain(got: Any, expected: Any, differ: torch.Tensor | None = None) -> Evid
         expected=_entry(right[first]),
         got=_entry(given[first]),
         index=first if wrong.ndim else None,
-        clue=_clue(a, b, wrong),
+        clue=_yes_or_no(a, b, wrong) if right.dtype == torch.bool else _clue(a, b, wrong),
         slice=worst_slice(a, b, wrong) if wrong.ndim else None,
     )
 
@@ -74,7 +74,11 @@ def shown_call(function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
 
     def argument(value: Any) -> str:
         array = _array(value)
-        return shown(value, 60) if array is None else f"{_dtype(value)} {_shape(array.shape)}"
+        if array is not None:
+            return f"{_dtype(value)} {_shape(array.shape)}"
+        if type(value) is tuple and 0 < len(value) <= 12 and any(_array(part) is not None for part in value):
+            return f"({', '.join(map(argument, value))}{',' if len(value) == 1 else ''})"
+        return shown(value, 60)
 
     given = [*map(argument, args), *(f"{name}={argument(value)}" for name, value in kwargs.items())]
     return f"{function}({', '.join(given)})"
@@ -190,16 +194,30 @@ def _clue(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
         return ""
     if not np.ptp(got) and np.ptp(expected):
         return f"All of your values are {got.flat[0]:.6g}."
-    for guess in (_scaled, _moved, _located):
-        if clue := guess(got, expected, wrong):
-            return clue
-    scale = np.abs(expected).max()
-    if scale and np.abs(got - expected).max() < 1e-2 * scale:
-        share = np.abs(got - expected).max() / scale
-        return f"The values are close (within {share:.1g} of the largest): look for a lower precision or a missing ε."
+    scale, off = np.abs(expected).max(), np.abs(got - expected).max()
+    if off >= 1e-4 * scale:  # to the tolerance of the guesses, values that are closer have every pattern
+        for guess in (_scaled, _moved, _located):
+            if clue := guess(got, expected, wrong):
+                return clue
+    if off < 1e-2 * scale:
+        return (
+            f"The values are close (within {off / scale:.1g} of the largest): "
+            "look for a lower precision, or an ε that is missing or too many."
+        )
     if _close(np.sort(got, axis=None), np.sort(expected, axis=None)):
         return "The values are all there, but in other places: look for swapped axes, a flip, or an early `reshape`."
     return ""
+
+
+def _yes_or_no(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
+    """The same for True and False: so few values look turned or moved by chance."""
+    if wrong.all() and wrong.size > 1:
+        return "Every True should be False, and every False True."
+    if got.size < 4:
+        return ""
+    if not np.ptp(got) and np.ptp(expected):
+        return f"All of your values are {bool(got.flat[0])}."
+    return _located(got, expected, wrong)
 
 
 def _scaled(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:

@@ -50,7 +50,7 @@ def test_zeros_and_tiny_values_by_example(student):
 
 
 def test_refusals(student, rng):
-    "Gradients of other shapes and a size of 0 should raise a ValueError."
+    "Gradients of other shapes and a size of 0 should raise a ValueError; what fits should be right."
     activations, gradients = layer(rng, 2, 2, 3, 4, 4)
     wanted = definition(activations, gradients, (4, 4))
     assert_close(student.grad_cam(activations, gradients, 4), wanted)  # so refusing everything does not pass

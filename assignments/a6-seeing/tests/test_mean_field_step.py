@@ -67,7 +67,7 @@ def test_gradients_flow(student, rng):
 
 
 def test_refusals(student, rng):
-    "Shapes that do not fit, widths that are not positive and prices of another shape should raise a ValueError."
+    "Shapes that do not fit and widths that are not positive should raise a ValueError; what fits should be right."
     unary, image, q = scene(rng, 2, 2, 2, 3, 1)
     wanted = definition(unary, image, q)
     assert_close(student.mean_field_step(unary, image, q), wanted)  # so refusing everything does not pass

@@ -52,21 +52,42 @@ def block(values, x, layer, training):
 
 
 def two_levels(values, x, training=False):
-    """What a network of depth 1 gives for an image of 5 × 4 pixels."""
+    """What a network of depth 1 gives for an image of 4 × 4 or 5 × 4 pixels."""
     skip = block(values, x, "down.0", training)
     x = block(values, F.max_pool2d(skip, 2), "down.1", training)
     x = F.conv_transpose2d(x, values["up.0.enlarge.weight"], values["up.0.enlarge.bias"], stride=2)
-    x = torch.cat([skip, torch.cat([x, torch.zeros_like(x[:, :, :1])], 2)], 1)
+    x = torch.cat([skip, F.pad(x, (0, 0, 0, skip.shape[2] - x.shape[2]))], 1)
     return F.conv2d(block(values, x, "up.0", training), values["score.weight"], values["score.bias"])
 
 
-def test_the_example_in_evaluation(student, rng):
-    "In evaluation, the scores are those that the parameters and the running statistics imply."
-    net = student.UNet(1, 3, 2, 1)
+def drawn(student, rng, depth):
+    """A network of one channel and three classes in evaluation, with other parameters than those it began with."""
+    net = student.UNet(1, 3, 2, depth)
     net.load({name: normal(rng, *p.shape) for name, p in net.parameters().items()})
     net.eval()
-    x = normal(rng, 2, 1, 5, 4)
-    assert_close(net(x), two_levels(net.parameters() | net.buffers(), x), 1e-3, 1e-4)
+    return net
+
+
+def test_one_block_and_the_scores(student, rng):
+    "At depth 0 the network is one block and the scores: convolution, normalisation and ReLU, twice, and a convolution."
+    net, x = drawn(student, rng, 0), normal(rng, 2, 1, 3, 4)
+    values = net.parameters() | net.buffers()
+    wanted = F.conv2d(block(values, x, "down.0", False), values["score.weight"], values["score.bias"])
+    assert_close(net(x), wanted, 1e-3, 1e-4)
+
+
+def test_two_levels_without_a_missing_row(student, rng):
+    "With even sizes no zeros are added: the way down and up, and which map comes first where two are concatenated."
+    net, x = drawn(student, rng, 1), normal(rng, 2, 1, 4, 4)
+    values = net.parameters() | net.buffers()
+    assert_close(net(x), two_levels(values, x), 1e-3, 1e-4)
+
+
+def test_the_example_in_evaluation(student, rng):
+    "The example of the text, with a row of zeros: the scores are those that parameters and running statistics imply."
+    net, x = drawn(student, rng, 1), normal(rng, 2, 1, 5, 4)
+    values = net.parameters() | net.buffers()
+    assert_close(net(x), two_levels(values, x), 1e-3, 1e-4)
 
 
 def test_the_example_in_training(student, rng):

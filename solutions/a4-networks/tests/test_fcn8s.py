@@ -35,6 +35,16 @@ def test_the_example_with_a_negative_offset(student):
     assert_close(got, line(*[101] * 16, *[210] * 16, *[310] * 16))
 
 
+def test_offsets_of_rows(student, rng):
+    "Rows have offsets of their own: one above zero leaves out rows of the finer map, one below of the other."
+    s32, s16, s8 = normal(rng, 1, 2, 2, 1), normal(rng, 1, 2, 6, 2), normal(rng, 1, 2, 9, 4)
+    first = repeated(s32, 2) + s16[:, :, 1:5]
+    second = repeated(first, 2)[:, :, 2:] + s8[:, :, :6]
+    offsets = (1, 0), (-2, 0), (-5, 0)
+    got = student.fcn8s(s32, s16, s8, ones(2, 2), (40, 32), offsets)
+    assert_close(got, repeated(second, 8)[:, :, 5:45])
+
+
 def test_maps_that_fit(student, rng):
     "Where all sizes fit and all offsets are zero, three enlarged maps are added up."
     s32, s16, s8 = normal(rng, 2, 3, 2, 3), normal(rng, 2, 3, 4, 6), normal(rng, 2, 3, 8, 12)

@@ -57,6 +57,12 @@ def test_images_by_example(student, rng):
         assert_close(student.kmeans_step(features, centres), definition(features, centres))
 
 
+def test_features_far_from_zero_by_example(student, rng):
+    "Features may be far from zero and close to each other: subtract before you square."
+    features, centres = (10_000 + x for x in drawn(rng, 1, 40, 4, 3))
+    assert_close(student.kmeans_step(features, centres), definition(features, centres))
+
+
 def test_few_pixels_by_example(student):
     "There may be no pixels at all, or fewer than empty clusters."
     for features in (column(), column(7)):
@@ -65,7 +71,7 @@ def test_few_pixels_by_example(student):
 
 
 def test_refusals(student, rng):
-    "Other images or features than those of the centres, and no centres, should raise a ValueError."
+    "Other images or features, and no centres, should raise a ValueError; what fits should be right."
     features, centres = drawn(rng, 2, 5, 3, 2)
     wanted = definition(features, centres)
     assert_close(student.kmeans_step(features, centres), wanted)  # so refusing everything does not pass

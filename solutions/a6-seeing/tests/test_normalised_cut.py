@@ -47,14 +47,23 @@ def test_groups_by_example(student, rng):
 
 
 def test_unlike_degrees_by_example(student):
-    "A chain with a heavy end, where the smallest cut is not the best."
-    w = torch.diag(torch.tensor([0.3, 2.0, 3.0, 0.4, 9.0, 9.0]), 1)
-    w = (w + w.T)[None]
-    assert_close(student.normalised_cut(w), definition(w))
+    "Chains in which the smallest cut is not the best, and the order by y is not that by z."
+    for links in ([0.3, 2.0, 3.0, 0.4, 9.0, 9.0], [9.0, 3.0, 3.0, 1.0, 3.0, 0.1]):
+        w = torch.diag(torch.tensor(links), 1)
+        w = (w + w.T)[None]
+        assert_close(student.normalised_cut(w), definition(w))
+
+
+def test_weak_links_by_example(student, rng):
+    "Two groups that hardly hang together: the cost is small, and right all the same."
+    w = groups(rng, 1, 8)
+    w[:, :2, 2:] *= 1e-5
+    w[:, 2:, :2] *= 1e-5
+    assert_close(student.normalised_cut(w), definition(w), 1e-3, 0.0)
 
 
 def test_refusals(student, rng):
-    "What is not a symmetric matrix of affinities should raise a ValueError."
+    "What is not a symmetric matrix of affinities should raise a ValueError; what fits should be right."
     w = groups(rng, 1, 4)
     assert_close(student.normalised_cut(w), definition(w))  # so refusing everything does not pass
     alone = w * torch.tensor([1.0, 1, 1, 0]) * torch.tensor([1.0, 1, 1, 0])[:, None]

@@ -56,7 +56,7 @@ def test_covered_pixels_are_gone(student):
 
 
 def test_refusals(student, rng):
-    "Squares that do not fit, strides that leave gaps and fills of another shape should raise a ValueError."
+    "Squares that do not fit, gaps and fills of another shape should raise a ValueError; what fits should be right."
     x = normal(rng, 1, 2, 3, 5)
     assert_close(student.occlude(x, 3), definition(x, 3))  # so refusing everything does not pass
     for args in ((4,), (0,), (2, 3), (2, 0), (2, 1, torch.ones(3))):

@@ -46,7 +46,7 @@ def test_half_precision_by_example(student):
 
 
 def test_refusals(student, rng):
-    "Scores that do not fit the positions, and squares that do not fit the map, should raise a ValueError."
+    "Scores and squares that do not fit should raise a ValueError; what fits should be right."
     base, scores = normal(rng, 2, 2), normal(rng, 2, 4, 2)
     wanted = definition(base, scores, (3, 3), 2)
     assert_close(student.occlusion_map(base, scores, (3, 3), 2), wanted)  # so refusing everything does not pass
