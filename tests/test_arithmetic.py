@@ -155,6 +155,13 @@ def test_branches_with_different_centres_are_refused_with_the_place_and_the_cent
         receptive_field([block])
 
 
+def test_branches_whose_shapes_fit_because_one_is_cropped_at_its_end_are_refused_all_the_same():
+    block = Branches(([Conv(3, channels=1)], [Pad(after=-2)]))
+    assert output_shape([block], (1, 9, 9)) == (1, 7, 7)
+    with pytest.raises(MisalignedBranches, match="pixel 1 in one and at 0 in another"):
+        receptive_field([block])
+
+
 def test_branches_with_different_strides_are_refused_with_both_jumps():
     block = Branches(([Conv(3, stride=2, padding=1, channels=1)], []))
     with pytest.raises(MisalignedBranches, match="2 input pixels apart in one and 1 in another"):
