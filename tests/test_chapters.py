@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("0[1-9]-*/*.md"))
-# Chapters 1 to 8 do not number their figures yet.
-NUMBERED = [page for page in CHAPTERS if page.parent.name.startswith("04-")]
+# Chapters 1 to 3 do not number their figures yet.
+NUMBERED = [page for page in CHAPTERS if not page.parent.name.startswith("01-")]
 # Named by a page before it was written.
 CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.DOTALL | re.MULTILINE)
 
@@ -47,3 +47,28 @@ def test_no_page_calls_an_assignment_that_is_there_planned():
 def test_words_in_formulas_escape_no_underscore(page):
     """MathJax shows the backslash, since words stand there as they are."""
     assert re.findall(r"\\text\{[^}]*\\_[^}]*\}", page.read_text()) == []
+
+
+# What a reader of a chapter sees unfolded.
+WIDEST, LONGEST = 84, 40
+FITTED = [page for page in CHAPTERS if page.parent.name.startswith("02-") or page.stem == "upsampling"]
+
+
+def open_cells(page):
+    """The sources of a page's cells that are neither folded nor removed."""
+    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [cell for cell in cells if not re.search(r"^:tags:.*(?:hide|remove)", cell, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("page", FITTED, ids=lambda page: page.stem)
+def test_code_in_view_is_short_narrow_and_about_the_chapter(page):
+    for cell in open_cells(page):
+        lines = cell.rstrip().splitlines()
+        assert max(map(len, lines)) <= WIDEST and len(lines) <= LONGEST, cell
+        assert "glue(" not in cell, cell
+
+
+@pytest.mark.parametrize("page", FITTED, ids=lambda page: page.stem)
+def test_a_chapter_speaks_of_no_lectures_and_no_slides(page):
+    prose = CELL.sub("", page.read_text())
+    assert re.findall(r"\b[Ll]ectures?\b|\b[Ss]lides?\b", prose) == []
