@@ -8,11 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("0[1-9]-*/*.md"))
-# Chapters 4 to 8 do not number their figures yet.
-NUMBERED = [page for page in CHAPTERS if page.parent.name.startswith(("01-", "04-"))]
-# Pages whose open cells fit the page and one screen; in the others some do not yet.
-TIDY = [page for page in CHAPTERS if page.parent.name.startswith("01-")]
-COLUMNS, LINES = 84, 40
+COLUMNS, LINES = 84, 40  # of an open cell, so that it fits the page and one screen
 # Named by a page before it was written.
 CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.DOTALL | re.MULTILINE)
 
@@ -29,7 +25,7 @@ def mentioned(text):
     return {int(number) for one in lists for number in re.findall(r"\d+", one)}
 
 
-@pytest.mark.parametrize("page", NUMBERED, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
 def test_figures_are_numbered_in_order_and_the_text_speaks_of_each(page):
     numbers = numbers_of_figures(page)
     assert numbers == list(range(1, len(numbers) + 1))
@@ -44,7 +40,7 @@ def test_a_cell_that_draws_a_figure_ends_with_it(page):
     assert [ast.unparse(each) for each in last if not isinstance(each, ast.Expr)] == []
 
 
-@pytest.mark.parametrize("page", TIDY, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
 def test_open_cells_fit_the_page_and_one_screen(page):
     cells = [cell.splitlines()[1:-1] for cell in CELL.findall(page.read_text())]
     shown = [lines for lines in cells if not lines[0].startswith(":tags:")]
@@ -52,7 +48,7 @@ def test_open_cells_fit_the_page_and_one_screen(page):
     assert [lines[0] for lines in shown if len(lines) > LINES] == []
 
 
-@pytest.mark.parametrize("page", TIDY, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
 def test_glue_stands_in_cells_that_are_not_shown(page):
     shown = [cell for cell in CELL.findall(page.read_text()) if "remove-cell" not in cell.splitlines()[1]]
     assert [cell for cell in shown if re.search(r"^\s*glue\(", cell, re.MULTILINE)] == []
@@ -73,3 +69,28 @@ def test_no_page_calls_an_assignment_that_is_there_planned():
 def test_words_in_formulas_escape_no_underscore(page):
     """MathJax shows the backslash, since words stand there as they are."""
     assert re.findall(r"\\text\{[^}]*\\_[^}]*\}", page.read_text()) == []
+
+
+# What a reader of a chapter sees unfolded.
+WIDEST, LONGEST = 84, 40
+FITTED = [page for page in CHAPTERS if page.parent.name.startswith("02-") or page.stem == "upsampling"]
+
+
+def open_cells(page):
+    """The sources of a page's cells that are neither folded nor removed."""
+    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [cell for cell in cells if not re.search(r"^:tags:.*(?:hide|remove)", cell, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("page", FITTED, ids=lambda page: page.stem)
+def test_code_in_view_is_short_narrow_and_about_the_chapter(page):
+    for cell in open_cells(page):
+        lines = cell.rstrip().splitlines()
+        assert max(map(len, lines)) <= WIDEST and len(lines) <= LONGEST, cell
+        assert "glue(" not in cell, cell
+
+
+@pytest.mark.parametrize("page", FITTED, ids=lambda page: page.stem)
+def test_a_chapter_speaks_of_no_lectures_and_no_slides(page):
+    prose = CELL.sub("", page.read_text())
+    assert re.findall(r"\b[Ll]ectures?\b|\bSlides?\b|\bthe slides\b", prose) == []

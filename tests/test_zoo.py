@@ -103,6 +103,29 @@ def test_with_the_same_weights_a_network_computes_what_torchvisions_does(name, o
     torch.testing.assert_close(ours(x), theirs(x))
 
 
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v2"])
+@torch.no_grad()
+def test_weights_copied_from_torchvisions_network_make_ours_compute_the_same(name):
+    theirs = torchvisions(name)
+    for key, values in theirs.state_dict().items():
+        if "running" in key:
+            values.uniform_(0.5, 1.5)
+    ours = zoo.build(name)
+    zoo.copy_weights(ours, theirs, size=64)
+    assert ours.training and theirs.training
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_copying_refuses_networks_that_do_not_match():
+    ours, theirs = zoo.build("resnet18"), torchvisions("resnet18")
+    with pytest.raises(ValueError, match="do not compute with the same layers"):
+        zoo.copy_weights(zoo.build("resnet18", classes=10), theirs, size=32)
+    theirs.transform_input = True
+    with pytest.raises(ValueError, match="rescales its input first"):
+        zoo.copy_weights(ours, theirs)
+
+
 @torch.no_grad()
 def test_with_the_same_weights_vit_computes_what_torchvisions_does():
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -273,6 +296,24 @@ def test_alexnet_has_the_sizes_and_the_units_of_the_paper():
     assert sum(row.activations for row in traced.rows if row.macs) == 659_272
 
 
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("alexnet_paper", ["fc6", "relu6", "drop6", "fc7", "relu7", "drop7", "fc8"]),  # section 4.2: outputs
+        ("alexnet", ["drop6", "fc6", "relu6", "drop7", "fc7", "relu7", "fc8"]),  # torchvision's: inputs
+    ],
+)
+def test_alexnets_drop_what_their_sources_say(name, order):
+    with torch.device("meta"):
+        names = [layer for layer, _ in zoo.build(name).named_children()]
+    assert names[names.index("flatten") + 1 :] == order
+    if name == "alexnet":
+        with torch.device("meta"):
+            theirs = [type(layer) for layer in models.alexnet().classifier]
+            ours = [type(getattr(zoo.build(name), layer)) for layer in order]
+        assert ours == theirs
+
+
 def test_zfnet_has_the_sizes_of_figure_3():
     rows = {row.name: row for row in zoo.MODELS["zfnet"].trace().rows}
     layers = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv5", "pool5")
@@ -286,6 +327,21 @@ def test_googlenet_has_the_sizes_of_table_1():
     modules = {name: traced.row(f"inception{name}").output_shape for name in ("3a", "3b", "4a", "4e", "5a", "5b")}
     assert modules == {"3a": (256, 28, 28), "3b": (480, 28, 28), "4a": (512, 14, 14), "4e": (832, 14, 14),
                        "5a": (832, 7, 7), "5b": (1024, 7, 7)}  # fmt: skip
+
+
+def test_googlenets_stem_is_that_of_figure_3():
+    def stem(**options):
+        with torch.device("meta"):
+            return [name for name, _ in zoo.build("googlenet", **options).stem.named_children()]
+
+    assert stem() == ["conv1", "pool1", "norm1", "reduce2", "conv2", "norm2", "pool2"]
+    assert stem(five_as_three=True) == ["conv1", "pool1", "reduce2", "conv2", "pool2"]  # torchvision's
+
+
+def test_mobilenet_v1_ends_on_maps_of_seven_by_seven():
+    """Table 1 gives the last depthwise layer stride 2, and 7×7 both before and after it."""
+    rows = [row for row in zoo.MODELS["mobilenet_v1"].trace().rows if row.kind == "Conv2d"]
+    assert [row.output_shape[1:] for row in rows[-4:]] == [(7, 7)] * 4
 
 
 @pytest.mark.parametrize("name", zoo.MODELS)
@@ -316,6 +372,9 @@ def test_initialisation_follows_the_paper():
     assert float(conv.weight.detach().std()) == pytest.approx(math.sqrt(2 / (256 * 9)), rel=0.02)
     c5 = zoo.build("lenet5").c5.weight.detach()
     assert float(c5.abs().max()) == pytest.approx(2.4 / 400, rel=0.01)
+    attention = zoo.build("vit_b_16", dim=96, inner=100, depth=1).block1.attention
+    for weight in attention.qkv.weight.detach().chunk(3):  # query, key and value are a layer each
+        assert float(weight.abs().max()) == pytest.approx(math.sqrt(6 / (96 + 96)), rel=0.01)
 
 
 @pytest.mark.parametrize(

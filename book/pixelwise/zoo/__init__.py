@@ -3,7 +3,8 @@
     network = zoo.build("resnet50", classes=10)
     zoo.MODELS["resnet50"].trace().macs
 
-No weights come with them; each is initialised as its paper says, or as its file explains.
+No weights come with them; each is initialised as its paper says, or as its file explains. `copy_weights` copies those
+of torchvision's networks into them.
 """
 
 from collections.abc import Callable
@@ -36,8 +37,9 @@ from pixelwise.zoo import (
     wide_resnet,
     zfnet,
 )
+from pixelwise.zoo.copying import copy_weights
 
-__all__ = ["MODELS", "Model", "build"]
+__all__ = ["MODELS", "Model", "build", "copy_weights"]
 
 
 @dataclass(frozen=True)

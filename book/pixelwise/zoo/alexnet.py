@@ -2,8 +2,10 @@
 
 The paper gives an input of 224×224; its 55×55 units of the first layer follow from 227×227 without padding. It ran on
 two GPUs: layers 2, 4 and 5 see only the half of the maps that lives on theirs, which is a convolution in two groups.
-The one-tower variant is that of Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014:
-other widths, no groups, no normalisation, padding 2 in the first layer so that 224 fits.
+The one-tower variant is torchvision's. It goes back to Krizhevsky, One weird trick for parallelizing convolutional
+neural networks, 2014: other widths, no groups, no normalisation, padding 2 in the first layer so that 224 fits. That
+paper's footnote gives its fourth convolution 384 maps. torchvision's has 256, as Krizhevsky's own code had, and fits
+what the paper says of the number of parameters.
 """
 
 from collections import OrderedDict
@@ -30,14 +32,21 @@ def two_towers(classes: int = 1000) -> nn.Sequential:
             conv5=nn.Conv2d(384, 256, 3, padding=1, groups=2),
             relu5=nn.ReLU(),
             pool5=nn.MaxPool2d(3, stride=2),
-            **_classifier(classes),
+            flatten=nn.Flatten(),
+            fc6=nn.Linear(256 * 6 * 6, 4096),
+            relu6=nn.ReLU(),
+            drop6=nn.Dropout(),  # section 4.2: of the outputs of the first two fully connected layers
+            fc7=nn.Linear(4096, 4096),
+            relu7=nn.ReLU(),
+            drop7=nn.Dropout(),
+            fc8=nn.Linear(4096, classes),
         )
     )
     return _initialised(network)
 
 
 def one_tower(classes: int = 1000) -> nn.Sequential:
-    """Return the variant of the 2014 paper, which is torchvision's: (N, 3, 224, 224) to (N, classes) logits."""
+    """Return torchvision's AlexNet, after the 2014 paper: (N, 3, 224, 224) to (N, classes) logits."""
     network = nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(3, 64, 11, stride=4, padding=2),
@@ -53,7 +62,14 @@ def one_tower(classes: int = 1000) -> nn.Sequential:
             conv5=nn.Conv2d(256, 256, 3, padding=1),
             relu5=nn.ReLU(),
             pool5=nn.MaxPool2d(3, stride=2),
-            **_classifier(classes),
+            flatten=nn.Flatten(),
+            drop6=nn.Dropout(),  # torchvision drops the inputs of these layers, not their outputs
+            fc6=nn.Linear(256 * 6 * 6, 4096),
+            relu6=nn.ReLU(),
+            drop7=nn.Dropout(),
+            fc7=nn.Linear(4096, 4096),
+            relu7=nn.ReLU(),
+            fc8=nn.Linear(4096, classes),
         )
     )
     return _initialised(network)
@@ -62,19 +78,6 @@ def one_tower(classes: int = 1000) -> nn.Sequential:
 def _normalisation() -> nn.LocalResponseNorm:
     # Section 3.3 with n = 5, k = 2, β = 0.75. The paper multiplies the sum by α = 1e-4, PyTorch the mean: n times α.
     return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)
-
-
-def _classifier(classes: int) -> dict[str, nn.Module]:
-    return {
-        "flatten": nn.Flatten(),
-        "drop6": nn.Dropout(),
-        "fc6": nn.Linear(256 * 6 * 6, 4096),
-        "relu6": nn.ReLU(),
-        "drop7": nn.Dropout(),
-        "fc7": nn.Linear(4096, 4096),
-        "relu7": nn.ReLU(),
-        "fc8": nn.Linear(4096, classes),
-    }
 
 
 def _initialised(network: nn.Sequential) -> nn.Sequential:

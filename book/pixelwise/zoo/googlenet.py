@@ -1,6 +1,7 @@
 """GoogLeNet (Szegedy et al., Going deeper with convolutions, 2015), table 1 and figure 3.
 
-Poolings round their output size up, which is how 112, 56, 28, 14, 7 come about.
+Poolings round their output size up, which is how 112, 56, 28, 14, 7 come about. The paper does not give the constants
+of the two local response normalisations in its figure 3; they are AlexNet's here.
 """
 
 from collections import OrderedDict
@@ -62,7 +63,8 @@ class GoogLeNet(nn.Module):
     With `auxiliary`, two more classifiers (section 5) see the outputs of modules 4a and 4d during training; `forward`
     then returns the three logits (main, after 4a, after 4d) while training and the main ones in evaluation.
     `five_as_three` gives torchvision's network: 3×3 kernels where the paper has 5×5, 2×2 instead of 3×3 in the last
-    max-pooling and, unless `batch_norm` says otherwise, batch normalisation in place of biases, which came later.
+    max-pooling and, unless `batch_norm` says otherwise, batch normalisation in place of biases, which came later. With
+    batch normalisation the stem's two local response normalisations are left out.
     """
 
     def __init__(
@@ -70,12 +72,18 @@ class GoogLeNet(nn.Module):
     ) -> None:
         super().__init__()
         batch_norm = five_as_three if batch_norm is None else batch_norm
+
+        def local(name: str) -> dict[str, nn.Module]:
+            return {} if batch_norm else {name: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)}
+
         self.stem = nn.Sequential(
             OrderedDict(
                 conv1=convolution(3, 64, 7, stride=2, batch_norm=batch_norm),
                 pool1=nn.MaxPool2d(3, stride=2, ceil_mode=True),
+                **local("norm1"),
                 reduce2=convolution(64, 64, 1, batch_norm=batch_norm),
                 conv2=convolution(64, 192, 3, batch_norm=batch_norm),
+                **local("norm2"),
                 pool2=nn.MaxPool2d(3, stride=2, ceil_mode=True),
             )
         )

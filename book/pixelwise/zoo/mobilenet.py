@@ -7,7 +7,8 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-# Table 1 of v1: a depthwise 3×3 with this stride, then a 1×1 to so many channels.
+# Table 1 of v1: a depthwise 3×3 with this stride, then a 1×1 to so many channels. The table gives the last depthwise
+# layer stride 2, a misprint: its input and its output are both 7×7, which is stride 1.
 V1_BLOCKS = (
     (1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512),
     (1, 512), (1, 512), (1, 512), (1, 512), (1, 512), (2, 1024), (1, 1024),

@@ -1,6 +1,7 @@
 """ViT (Dosovitskiy et al., An image is worth 16×16 words, 2021), table 1: ViT-B/16.
 
-Tokens have the shape (N, T, D): T places, D numbers at each.
+Tokens have the shape (N, T, D): T places, D numbers at each. The dropout with which the paper trains on ImageNet is
+left out.
 """
 
 from collections import OrderedDict
@@ -101,11 +102,16 @@ def vit(
     layers |= {f"block{number}": Block(dim, heads, inner) for number in range(1, depth + 1)}
     layers |= {"norm": nn.LayerNorm(dim, eps=1e-6), "token": ClassToken(), "head": nn.Linear(dim, classes)}
     network = nn.Sequential(layers)
-    # As in the authors' code: Glorot for the linear layers, variance 1/inputs for the patches, a head that starts at 0.
+    # After the authors' code: Glorot for the linear layers, with query, key and value as three layers of their own;
+    # variance 1/inputs for the patches; a head that starts at 0.
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+    for layer in network.modules():
+        if isinstance(layer, SelfAttention):
+            for weight in layer.qkv.weight.data.chunk(3):
+                nn.init.xavier_uniform_(weight)
     nn.init.kaiming_normal_(network.patches.conv.weight, nonlinearity="linear")
     nn.init.zeros_(network.patches.conv.bias)
     nn.init.zeros_(network.head.weight)
