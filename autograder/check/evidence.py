@@ -75,7 +75,8 @@ def _seen(
         case None:
             return Evidence()
     if test.detail.startswith("it should raise") and call is not None and call.returned:
-        return Evidence((sentence(f"{test.detail}, and it returned `{differences.shown(call.value)}`"),))
+        asked = test.detail.partition(", and it returned")[0]
+        return Evidence((sentence(f"{asked}, and it returned `{differences.shown(call.value)}`"),))
     return Evidence(told)
 
 
