@@ -210,6 +210,15 @@ def test_a_test_that_waits_for_an_error_shows_the_call_and_what_it_returned(run)
         assert "The call: double('two')" in shown
 
 
+def test_what_a_call_returned_in_place_of_a_refusal_is_said_once(run):
+    suite = (
+        "from autograder.suite import assert_refuses\n\ndef test_refuses(student):\n    'Refuses.'\n"
+        "    assert_refuses(student.double, 'two')\n"
+    )
+    for shown in both(run("def double(x):\n    return x * 2\n", suite=suite)):
+        assert "It should raise ValueError, and it returned 'twotwo'." in shown
+
+
 def test_a_test_that_fails_in_words_of_its_own_points_at_the_call(run):
     suite = (
         "import torch\nfrom autograder.suite import Failure\n\ndef test_adds(student):\n    'Adds.'\n"
@@ -651,6 +660,15 @@ def test_a_right_value_of_another_dtype_is_said_to_be_right():
 )
 def test_a_value_of_another_kind_is_named(got, expected, said):
     assert said in explain(got, expected).facts
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinity_that_is_right_is_drawn_without_a_warning():
+    right = torch.tensor([[float("inf"), 0.0, -float("inf")]])
+    seen = explain(torch.tensor([[float("inf"), float("nan"), -float("inf")]]), right)
+    assert difference_text(seen.slice) == [".?."]
+    *_, difference = panels(seen.slice)
+    assert "1 of 3 entries differs" in difference.label
 
 
 @pytest.mark.parametrize("shape", [(1,), (7,), (3, 4), (2, 3, 50, 70)])

@@ -166,7 +166,7 @@ def _shape_clue(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
         rows, columns = got[-2] - expected[-2], got[-1] - expected[-1]
         if rows == columns:
             many = "many" if rows > 0 else "few"
-            return f"Rows and columns are both {abs(rows)} too {many}: check the padding and how the division rounds."
+            return f"Rows and columns are both {abs(rows)} too {many}: look at padding or how a division rounds."
         if 0 in (rows, columns):
             right, wrong = ("rows", "columns") if rows == 0 else ("columns", "rows")
             return (
@@ -300,7 +300,8 @@ def _located(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
         if bad.sum() == 1 and len(bad) > 1:
             return f"All that differs has index {int(bad.argmax())} on axis {axis}; the others are right."
         if axis < max(1, wrong.ndim - 2) and len(bad) > 1 and not bad[0] and bad[1:].all():
-            return f"What has index 0 on axis {axis} is right, and all others are not: is the first one used for all?"
+            question = "is the first one used for all?" if wrong.ndim > 2 else "what do they need that it does not?"
+            return f"What has index 0 on axis {axis} is right, and all others are not: {question}"
         if len(bad) > 4 and bad[::2].all() != bad[1::2].all() and bad[::2].any() != bad[1::2].any():
-            return f"On axis {axis} every second index is right: look at the stride or dilation of that axis."
+            return f"On axis {axis} every second index is right: look at stride and dilation, and for a flip."
     return ""

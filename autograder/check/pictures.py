@@ -35,6 +35,12 @@ class Slice:
     first: tuple[int, int]
 
     @property
+    def error(self) -> np.ndarray:
+        """``got`` less ``expected``, not a number where both are the same infinity."""
+        with np.errstate(invalid="ignore"):
+            return self.got - self.expected
+
+    @property
     def name(self) -> str:
         """The slice as one would write it: ``[0, 2, :, :]``."""
         return "[" + ", ".join([*map(str, self.index), *[":"] * min(2, self.rank)]) + "]"
@@ -82,7 +88,7 @@ def difference_text(where: Slice) -> list[str]:
     rows, columns = where.differ.shape
     if rows > 32 or columns > 64:
         return []
-    signs = np.where(np.isnan(where.got - where.expected), "?", np.where(where.got > where.expected, "+", "-"))
+    signs = np.where(np.isnan(where.error), "?", np.where(where.got > where.expected, "+", "-"))
     return ["".join(row) for row in np.where(where.differ, signs, ".")]
 
 
@@ -107,7 +113,7 @@ class Panel(NamedTuple):
 def panels(where: Slice) -> tuple[Panel, Panel, Panel]:
     """Expected, got and their difference as heat maps."""
     expected, got = where.expected, where.got
-    error = np.where(where.differ, got - expected, 0.0)
+    error = np.where(where.differ, where.error, 0.0)
     error[where.differ & (np.isnan(got) != np.isnan(expected))] = np.nan
     scale = _largest(expected) or _largest(got) or 1.0
     return (

@@ -31,8 +31,8 @@ def compare(student, which, call, **named):
 
 def test_the_example(student):
     "The example of the text: four values, a scale of 2 and eps 3."
-    grad_out, x = (torch.tensor(v).view(4, 1, 1, 1) for v in ([4.0, 0.0, 0.0, 0.0], [-1.0, 1.0, -1.0, 1.0]))
-    wanted = torch.tensor([2.75, -0.75, -1.25, -0.75]).view(4, 1, 1, 1), torch.tensor([-2.0]), torch.tensor([4.0])
+    grad_out, x = (torch.tensor(v).view(1, 1, 2, 2) for v in ([4.0, 0.0, 0.0, 0.0], [-1.0, 1.0, -1.0, 1.0]))
+    wanted = torch.tensor([2.75, -0.75, -1.25, -0.75]).view(1, 1, 2, 2), torch.tensor([-2.0]), torch.tensor([4.0])
     assert_close(student.batch_norm_backward(grad_out, x, torch.tensor([2.0]), 3.0), wanted)
 
 

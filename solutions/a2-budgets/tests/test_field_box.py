@@ -60,7 +60,7 @@ def test_small_dtypes(student):
 
 def test_no_layers_by_example(student):
     "Without layers each unit is a pixel."
-    call = torch.arange(4), [], [], [], 3
+    call = torch.arange(4), [], [], [], 4
     assert_close(student.field_box(*call), walk(*call))
 
 
@@ -90,5 +90,6 @@ def test_all_units_and_layers_at_once(student):
     def stack(n):
         return torch.arange(n) % 5 + 1, torch.tensor([2 if at == 2 else 1 for at in range(n)]), torch.arange(n) % 3
 
-    loop_free(student.field_box, lambda n: (torch.arange(n), *stack(4), 30), walk, sizes=(5, 15, 45))
-    loop_free(student.field_box, lambda n: (torch.arange(3), *stack(n), 30), walk, sizes=(5, 15, 45))
+    # So large an image that every unit sees some of it: what is true of the others, another test asks.
+    loop_free(student.field_box, lambda n: (torch.arange(n), *stack(4), 300), walk, sizes=(5, 15, 45))
+    loop_free(student.field_box, lambda n: (torch.arange(3), *stack(n), 300), walk, sizes=(5, 15, 45))

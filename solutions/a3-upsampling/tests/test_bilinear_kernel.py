@@ -9,12 +9,12 @@ THREE, TWO = torch.tensor([1.0, 2, 3, 2, 1]) / 3, torch.tensor([1.0, 3, 3, 1]) /
 
 
 def test_an_odd_factor(student):
-    "For an odd factor a weight of 1 stands at the centre."
+    "An odd factor f has an odd number of weights, 2f − 1, and a 1 stands at their centre."
     assert_close(student.bilinear_kernel((3, 3), 1), torch.outer(THREE, THREE)[None, None])
 
 
 def test_an_even_factor(student):
-    "For an even factor the centre lies between two weights."
+    "An even factor f has 2f weights, and the centre lies between two of them."
     assert_close(student.bilinear_kernel((2, 2), 1), torch.outer(TWO, TWO)[None, None])
 
 

@@ -12,7 +12,7 @@ def compare(student, *tensors, **parameters):
 
 
 def test_the_example(student):
-    "The example of the text: in one row, with a stride, then cropped, then with one more column at the end."
+    "The example of the text: each pixel spreads 1, 2, 3 in this order; then the row is cropped, then longer by one."
     x, w = torch.tensor([[[[1.0, 10.0]]]]), torch.tensor([[[[1.0, 2.0, 3.0]]]])
     for parameters, wanted in (
         ({}, [1.0, 2, 13, 20, 30]),
