@@ -634,6 +634,14 @@ def test_true_and_false_have_clues_of_their_own():
     assert "moved" not in explain(marks.roll(1, -1), marks).clue
 
 
+def test_a_table_of_two_axes_is_no_picture():
+    table = PLANE[0, 0]
+    assert explain(table + (torch.arange(4) == 0).view(4, 1), table).clue == (
+        "All that differs has index 0 on axis 0; the others are right."
+    )
+    assert "moved" not in explain(table.roll(1, -1), table).clue
+
+
 def test_a_call_names_the_tensors_in_a_tuple_by_their_shapes():
     assert shown_call("f", ((torch.zeros(2), 3), (1, 2)), {"x": (torch.ones(1, 4),)}) == (
         "f((float32 (2,), 3), (1, 2), x=(float32 (1, 4),))"

@@ -255,6 +255,8 @@ def _moved(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
             return f"The values are right, but {words}."
     if got.ndim >= 2 and got.shape[0] == got.shape[1] > 1 and _close(got, np.swapaxes(expected, 0, 1)):
         return "The values are right, but the first two axes are swapped."
+    if got.ndim == 2:
+        return ""
     height, width = got.shape[-2:]
     for down, right in sorted(
         ((d, r) for d in range(-2, 3) for r in range(-2, 3)), key=lambda s: abs(s[0]) + abs(s[1])
@@ -281,7 +283,7 @@ def _moved(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
 def _located(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
     if wrong.all():
         return ""
-    if wrong.ndim >= 2 and min(wrong.shape[-2:]) >= 3:
+    if wrong.ndim >= 3 and min(wrong.shape[-2:]) >= 3:  # a table of two axes, as of classes, has no edges
         plane = wrong.any(axis=tuple(range(wrong.ndim - 2)))
         rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
         height, width = plane.shape

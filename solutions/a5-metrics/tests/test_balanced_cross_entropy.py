@@ -66,6 +66,7 @@ def test_ignored_pixels(student, rng):
     "An ignored pixel is counted nowhere, neither in the weights nor in the mean, and may hold NaN."
     logits, truth = normal(rng, 2, 3, 4, 4), integers(rng, 0, 3, 2, 4, 4)
     truth[0, 1:, 1:3] = 255
+    truth[1] = truth[1].clamp(max=1)
     logits[0, :, 2, 2] = torch.nan
     for weighting in ("none", "inverse", "median"):
         compare(student, logits, truth, weighting, 255)
@@ -77,6 +78,13 @@ def test_large_logits_by_example(student, rng):
     "A logit of ten thousand has an exponential that no dtype holds; the loss is right all the same."
     logits = normal(rng, 1, 3, 4, 4) * 1e4
     compare(student, logits, integers(rng, 0, 3, 1, 4, 4), "none")
+
+
+def test_excluded_classes_by_example(student, rng):
+    "A class that is not the true one may have the logit −∞, and the loss is finite."
+    logits, truth = normal(rng, 1, 3, 4, 4), integers(rng, 0, 2, 1, 4, 4)
+    logits[:, 2, 1:] = -torch.inf
+    compare(student, logits, truth)
 
 
 def test_autograd_gets_through(student, rng):

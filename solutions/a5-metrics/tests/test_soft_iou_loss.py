@@ -66,6 +66,13 @@ def test_double_and_half(student, rng):
     compare(student, [0, 1], logits.half(), truth)
 
 
+def test_sums_in_half_precision_by_example(student, rng):
+    "In float16 the sums over the pixels of an image are larger than float16 can hold: compute in float32."
+    logits, truth = normal(rng, 1, 2, 270, 280).half(), integers(rng, 0, 2, 1, 270, 280).clamp(max=0)
+    truth[0, 0, 0] = 1
+    compare(student, [0], logits, truth)
+
+
 def test_large_logits_by_example(student, rng):
     "Logits of ten thousand have probabilities of 0 and 1, not NaN."
     logits, truth = normal(rng, 1, 2, 3, 3).sign() * 1e4, integers(rng, 0, 2, 1, 3, 3)
