@@ -193,6 +193,11 @@ def test_double_precision(student, rng):
     compare(student, [WEIGHTS, MAPS], *layer(rng, dtype=torch.float64), (6, 6))
 
 
+def test_double_precision_between_positions(student, rng):
+    "In float64 the interpolation is right to its last digits as well: places and distances are float64 too."
+    compare(student, [MAPS], *positive(rng, dtype=torch.float64), (11, 7))
+
+
 def test_half_precision(student, rng):
     "Both results of float16 activations are float16."
     compare(student, [WEIGHTS, MAPS], *positive(rng, dtype=torch.float16), (6, 6))
@@ -202,6 +207,12 @@ def test_sums_in_half_precision(student, rng):
     "A sum over channels may be too large for float16: compute in float32."
     activations, gradients = layer(rng, channels=8, dtype=torch.float16)
     compare(student, [WEIGHTS, MAPS], 200 * activations + 300, 20 * gradients.abs() + 100, (6, 6))
+
+
+def test_small_weights_in_half_precision(student, rng):
+    "In float16 a weight is the mean of small gradients: it is used as float32 has it, and rounded at the end."
+    activations, gradients = layer(rng, dtype=torch.float16, slope=2.0**-21)
+    compare(student, [MAPS], 1024 * activations, gradients, (6, 6))
 
 
 def test_tensors_that_are_not_contiguous(student, rng):
@@ -232,6 +243,16 @@ def test_refuses_shapes_that_do_not_fit(student, rng):
         assert_refuses(student.grad_cam, activations, other, (6, 6))
     for other in (activations[:1], activations[0], activations[:, :1], activations[..., :1], activations[:, None]):
         assert_refuses(student.grad_cam, other, gradients, (6, 6))
+
+
+def test_refuses_other_numbers_of_axes(student, rng):
+    "Activations have four axes and gradients five: anything else should raise a ValueError, even if the two agree."
+    activations, gradients = layer(rng)
+    student.grad_cam(activations, gradients, (3, 3))  # so refusing everything does not pass
+    assert_refuses(student.grad_cam, activations[..., 0], gradients[..., 0], (3, 3))
+    assert_refuses(student.grad_cam, activations[..., None], gradients[..., None], (3, 3))
+    for other in (gradients[0, 0, 0, 0], gradients[0, 0, 0, 0, 0]):
+        assert_refuses(student.grad_cam, activations, other, (3, 3))
 
 
 def test_refuses_sizes_below_one(student, rng):

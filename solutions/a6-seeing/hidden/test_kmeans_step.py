@@ -135,8 +135,9 @@ def test_pixels_that_are_equally_far(student, rng):
     for empty in (1, 2, 3, 4, 6):
         compare(student, [CENTRES], features, torch.cat([column(0), column(*range(50, 50 + empty))], 1) + by)
     # Many of them: a sort that is not stable leaves short lists in order.
-    many = column(*([1.0, -1.0] * 40)) + by
-    compare(student, [CENTRES], many, torch.cat([column(0), column(90, 91, 92)], 1) + by)
+    many = torch.eye(80)[None] + by
+    others = torch.arange(90.0, 94.0)[:, None].expand(4, 80)
+    compare(student, [CENTRES], many, torch.cat([torch.zeros(1, 80), others])[None] + by)
 
 
 def test_farthest_from_the_centres_that_were_given(student):
@@ -239,10 +240,11 @@ def test_refuses_shapes_that_do_not_fit(student, rng):
     student.kmeans_step(features, centres)  # so refusing everything does not pass
     for other in (centres[:1], centres[..., :1], centres[..., :2], centres[0], centres[0, 0], centres[None]):
         assert_refuses(student.kmeans_step, features, other)
-    for other in (features[:1], features[..., :1], features[0], features[None], features.mT):
+    for other in (features[:1], features[..., :1], features[0], features[None], features.mT, features[:, 0]):
         assert_refuses(student.kmeans_step, other, centres)
     assert_refuses(student.kmeans_step, features[None], centres[None])
     assert_refuses(student.kmeans_step, features[0], centres[0])
+    assert_refuses(student.kmeans_step, features, centres[:, 0])
 
 
 def test_refuses_no_centres(student, rng):

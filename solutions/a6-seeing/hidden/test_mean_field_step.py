@@ -170,6 +170,18 @@ def test_gradients(student, rng):
         assert_close(got[:3], wanted, atol=5e-5)
 
 
+def test_gradients_of_colours_far_apart(student, rng):
+    "Where two colours are so far apart that nothing is left of their kernel, gradients are numbers all the same."
+    unary, image, q = scene(rng)
+    image[..., 2:] += 90
+    upstream = normal(rng, 1, 3, 4, 4)
+    leaves = [a.double().requires_grad_() for a in (unary, image, q)]
+    loss = (differentiable(*leaves) * upstream.double()).sum()
+    wanted = [g.float() for g in torch.autograd.grad(loss, leaves)]
+    got = student.mean_field_step.gradients(unary, image, q, upstream=upstream)
+    assert_close(got[:3], wanted, atol=5e-5)
+
+
 def test_double_precision(student, rng):
     "In float64 the probabilities are float64 and right to their last digits."
     compare(student, *scene(rng, dtype=torch.float64), (0.3, 2.9, 0.7), (0.7, 1.1))
@@ -182,6 +194,13 @@ def test_half_precision(student, rng):
     compare(student, *scene(rng, dtype=torch.float16), NO_COLOURS)
     unary, image, q = scene(rng, rows=18, columns=18, dtype=torch.float16)
     compare(student, unary * 0, image, q / 50 + 1 / 3, NO_COLOURS, (6.0, 40.0))
+
+
+def test_colours_in_half_precision(student, rng):
+    "In float16 the distance of two colours is computed in float32: no square is too large and no sum too coarse."
+    unary, image, q = undecided(rng, dtype=torch.float16)
+    compare(student, unary, 800 * image, q, (1.0, 3.0, 600.0), (0.0, 1.0))
+    compare(student, *undecided(rng, channels=300, dtype=torch.float16), (2.0, 3.0, 50.0), (0.0, 1.0))
 
 
 def test_tensors_that_are_not_contiguous(student, rng):
@@ -209,6 +228,17 @@ def test_refuses_shapes_that_do_not_fit(student, rng):
         assert_refuses(student.mean_field_step, unary, image, other)
     for other in (image[:1], image[..., :1], image[:, :, :1], image.mT, image[0], image[:, 0]):
         assert_refuses(student.mean_field_step, unary, other, q)
+
+
+def test_refuses_other_numbers_of_axes(student, rng):
+    "Energies, image and probabilities have four axes each: fewer should raise a ValueError, even if they agree."
+    unary, image, q = scene(rng)
+    student.mean_field_step(unary, image, q)  # so refusing everything does not pass
+    fewer = [(..., 0), (0, 0, 0), (0, 0, 0, 0)]
+    for at in fewer:
+        assert_refuses(student.mean_field_step, unary, image[at], q)
+        assert_refuses(student.mean_field_step, unary[at], image, q[at])
+        assert_refuses(student.mean_field_step, unary[at], image[at], q[at])
 
 
 def test_refuses_widths_that_are_not_positive(student, rng):

@@ -262,17 +262,20 @@ def test_refuses_other_shapes(student):
         assert_refuses(student.nms, boxes, other, labels)
     for other in (labels[:3], labels[:1], labels[:, None], labels[0], labels[None], torch.arange(5)):
         assert_refuses(student.nms, boxes, scores, other)
+    for count in (0, 1):
+        assert_refuses(student.nms, boxes[:count], scores[:count, None])
 
 
 def test_refuses_exchanged_corners(student):
     "A box whose second corner lies left of the first or above it should raise a ValueError."
-    boxes, scores = shifted(0, 20, 40), falling(3)
-    compare(student, boxes, scores)  # so refusing everything does not pass
-    for order in ([2, 1, 0, 3], [0, 3, 2, 1], [2, 3, 0, 1]):
-        for at in range(3):
-            wrong = boxes.clone()
-            wrong[at] = boxes[at, order]
-            assert_refuses(student.nms, wrong, scores)
+    for scale in (1.0, 2.0**-5):
+        boxes, scores = scale * shifted(0, 20, 40), falling(3)
+        compare(student, boxes, scores)  # so refusing everything does not pass
+        for order in ([2, 1, 0, 3], [0, 3, 2, 1], [2, 3, 0, 1]):
+            for at in range(3):
+                wrong = boxes.clone()
+                wrong[at] = boxes[at, order]
+                assert_refuses(student.nms, wrong, scores)
 
 
 def test_refuses_thresholds_outside(student):

@@ -231,13 +231,14 @@ def test_refuses_affinities_below_zero(student, rng):
 
 
 def test_refuses_what_is_not_finite(student, rng):
-    "An affinity that is NaN or infinite should raise a ValueError."
-    w = blocks(rng, 2, 5)
-    student.normalised_cut(w)  # so refusing everything does not pass
-    for value in (torch.nan, torch.inf):
-        other = w.clone()
-        other[1, 3, 2] = other[1, 2, 3] = value
-        assert_refuses(student.normalised_cut, other)
+    "An affinity that is NaN or infinite should raise a ValueError, on the diagonal and beside it."
+    for vertices, i, j in ((5, 3, 2), (4, 1, 0), (2, 0, 0)):
+        w = blocks(rng, 2, vertices)
+        student.normalised_cut(w)  # so refusing everything does not pass
+        for value in (torch.nan, torch.inf):
+            other = w.clone()
+            other[1, i, j] = other[1, j, i] = value
+            assert_refuses(student.normalised_cut, other)
 
 
 def test_refuses_vertices_without_neighbours(student, rng):
@@ -248,6 +249,7 @@ def test_refuses_vertices_without_neighbours(student, rng):
         other = w.clone()
         other[1, vertex], other[1, :, vertex] = 0, 0
         assert_refuses(student.normalised_cut, other)
+    assert_refuses(student.normalised_cut, torch.tensor([[[0.0, 0.0], [0.0, 3.0]]]))
 
 
 @pytest.mark.gate

@@ -18,5 +18,5 @@ def grad_cam(activations, gradients, size):
     coarse = np.maximum(np.einsum("nkc,ncij->nkij", weights, a), 0)
     fine = F.interpolate(torch.from_numpy(coarse), size=(height, width), mode="bilinear").numpy()
     top = fine.max(axis=(-1, -2), keepdims=True)
-    fine = np.divide(fine, top, out=np.zeros_like(fine), where=top > 0)
+    fine = fine / np.where(top > 0, top, 1)
     return torch.from_numpy(weights).to(activations.dtype), torch.from_numpy(fine).to(activations.dtype)

@@ -26,6 +26,6 @@ def nms(boxes, scores, labels=None, threshold=0.5):
         side = np.minimum(b[best, 2:], b[rest, 2:]) - np.maximum(b[best, :2], b[rest, :2])
         shared = np.prod(np.maximum(side, 0), axis=1)
         whole = area[best] + area[rest] - shared
-        iou = np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+        iou = shared / np.where(whole > 0, whole, 1)
         order = rest[(iou <= threshold) | (kind[rest] != kind[best])]
     return torch.tensor(kept, dtype=torch.int64)
