@@ -110,7 +110,8 @@ def test_the_parameters_have_their_shapes(student):
 def test_the_defaults(student):
     "Without a width and a depth the network has those of the text."
     got, wanted = student.UNet(3, 5).parameters(), shapes(3, 5, 8, 3)
-    assert_close({name: tuple(p.shape) for name, p in got.items() if name in wanted}, wanted)
+    deeper = shapes(3, 5, 8, 6)  # names of further levels, which there should not be
+    assert_close({name: tuple(p.shape) for name, p in got.items() if name in wanted or name in deeper}, wanted)
 
 
 def test_parameters_by_keyword(student):
@@ -124,6 +125,18 @@ def test_running_statistics_are_there(student):
     got, wanted = student.UNet(2, 2, 3, 1).buffers(), drawn(torch.Generator(), 2, 2, 3, 1)
     wanted = {name: tuple(v.shape) for name, v in wanted.items() if "running" in name}
     assert_close({name: tuple(b.shape) for name, b in got.items() if name in wanted}, wanted)
+
+
+def test_normalisations_begin_as_pytorch_has_them(student):
+    "A new normalisation changes no scale: its weights and variances are 1, its biases and means are 0."
+    net = student.UNet(2, 3, 2, 1)
+    found = net.parameters() | net.buffers()
+    begin = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+    ends = {name: name.rpartition(".")[2] for name in found if ".norm" in name}
+    wanted = {name: torch.full_like(found[name], begin[end]) for name, end in ends.items() if end in begin}
+    if not wanted:
+        raise Failure("no parameter and no statistic has the name of a normalisation")
+    assert_close({name: found[name] for name in wanted}, wanted)
 
 
 @pytest.mark.points(3)
@@ -218,14 +231,15 @@ def test_training_uses_the_batch(student, rng):
 
 def test_training_moves_the_running_statistics(student, rng):
     "In training, the running statistics move by a tenth of the way to those of the batch."
-    net, values = built(student, rng, 2, 3, 2, 1, training=True)
-    x = normal(rng, 3, 2, 8, 8)
-    net(x)
-    expected(values, x, 1, training=True)  # moves those of ``values``
-    got = net.buffers()
-    for name, value in values.items():
-        if "running" in name:
-            assert_close(got[name], value, 1e-2, 1e-3)
+    for images, side in ((3, 8), (2, 2)):
+        net, values = built(student, rng, 2, 3, 2, 1, training=True)
+        x = normal(rng, images, 2, side, side)
+        net(x)
+        expected(values, x, 1, training=True)  # moves those of ``values``
+        got = net.buffers()
+        for name, value in values.items():
+            if "running" in name:
+                assert_close(got[name], value, 1e-3, 1e-4)
 
 
 def test_evaluation_changes_nothing(student, rng):

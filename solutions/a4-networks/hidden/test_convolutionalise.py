@@ -80,9 +80,9 @@ def test_the_bias(student, rng):
 
 def test_no_bias(student, rng):
     "A layer without a bias becomes a convolution with a bias of zeros."
-    assert_close(student.convolutionalise(normal(rng, 3, 8), None, 2)[1], torch.zeros(3))
-    weight = normal(rng, 3, 8, dtype=torch.float64)
-    assert_close(student.convolutionalise(weight, None, 2)[1], torch.zeros(3, dtype=torch.float64))
+    for dtype in (torch.float32, torch.float64, torch.float16):
+        weight = normal(rng, 3, 8, dtype=dtype)
+        assert_close(student.convolutionalise(weight, None, 2)[1], torch.zeros(3, dtype=dtype))
 
 
 @pytest.mark.points(2)
@@ -191,6 +191,7 @@ def test_refuses_rows_that_do_not_fit(student, rng):
         assert_refuses(student.convolutionalise, weight, None, window)
     assert_refuses(student.convolutionalise, weight, None, (3, 5), order="hwc")
     assert_refuses(student.convolutionalise, normal(rng, 2, 25), None, (2, 3))
+    assert_refuses(student.convolutionalise, normal(rng, 12, 26), None, (2, 3))  # all rows together would fit
 
 
 def test_refuses_other_lengths(student, rng):

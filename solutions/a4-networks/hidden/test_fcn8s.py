@@ -179,6 +179,8 @@ def test_one_row_in_common(student, rng):
     compare(student, *maps(rng, 1, 2, (2, 2), (4, 4), (8, 8)), blocks(2), (16, 16), (3, 0, 0))
     compare(student, *maps(rng, 1, 2, (2, 2), (4, 4), (8, 8)), blocks(2), (16, 16), (-3, 0, 0))
     compare(student, *maps(rng, 1, 2, (2, 2), (4, 4), (8, 8)), blocks(2), (8, 8), (0, (7, -7), 0))
+    compare(student, *maps(rng, 1, 2, *FIT), blocks(2), (64, 16), ((0, 5), 0, 0))
+    compare(student, *maps(rng, 1, 2, *FIT), blocks(2), (64, 16), ((0, -5), 0, 0))
 
 
 def test_many_classes(student, rng):
@@ -277,7 +279,7 @@ def test_refuses_maps_with_nothing_in_common(student, rng):
     "Maps that have no row or no column in common should raise a ValueError."
     scores = maps(rng, 1, 2, *FIT)
     student.fcn8s(*scores, blocks(2), (16, 16), (3, 0, 0))  # so refusing everything does not pass
-    for offset in (4, -4, (4, 0), (0, 6), (-4, 0), (0, -6), (0, 50), (-50, 0)):
+    for offset in (4, -4, (4, 0), (0, 6), (-4, 0), (0, -6), (-5, 0), (0, 50), (0, -50), (50, 0), (-50, 0)):
         assert_refuses(student.fcn8s, *scores, blocks(2), (1, 1), (offset, 0, 0))
     for offset in ((8, 0), (0, 12), (-8, 0), (0, -12), (9, 9)):
         assert_refuses(student.fcn8s, *scores, blocks(2), (1, 1), (0, offset, 0))
@@ -291,6 +293,11 @@ def test_refuses_pixels_without_a_score(student, rng):
         assert_refuses(student.fcn8s, *scores, blocks(2), size, (0, 0, offset))
     for offset in ((1, 0), (0, 1), 5):
         assert_refuses(student.fcn8s, *scores, blocks(2), (40, 40), (0, 0, offset))
+    # A sum ends where the shorter map does, so these reach no further than those.
+    for sizes, (rows, columns) in ((((2, 3), (5, 7), (11, 15)), (64, 96)), (((2, 3), (3, 5), (5, 9)), (40, 72))):
+        scores = maps(rng, 1, 2, *sizes)
+        for size in ((rows + 1, columns), (rows, columns + 1)):
+            assert_refuses(student.fcn8s, *scores, blocks(2), size, HERE)
 
 
 def fitting(rng, images, classes, rows, columns):

@@ -89,6 +89,14 @@ def test_void_does_not_count(student, rng):
         raise Failure("the first loss is smaller than an untrained network's can be")
 
 
+def test_the_loss_is_a_mean(student, rng):
+    "The loss is a mean over the labelled pixels and no sum: more pixels do not make an untrained network's larger."
+    images, labels, _ = batch(rng, 4, 2, 18, 18)
+    _, losses = trained(student, images, labels, 4, 1)
+    if not isinstance(losses, list) or not losses or not float(losses[0]) < math.log(4) * 20:
+        raise Failure("the first loss is many times as large as that of a guess")
+
+
 @pytest.mark.points(2)
 def test_one_loss_for_each_step(student, rng):
     "The losses are a list of numbers, one for each of the steps, however many these are."
