@@ -87,6 +87,11 @@ def test_no_page_or_style_sheet_names_a_file_on_another_machine(site):
     assert found == []
 
 
+def test_no_page_shows_an_address_in_memory(site):
+    found = {path.stem: re.findall(r"\bat 0x[0-9a-f]{6,}", path.read_text()) for path in site.rglob("book/**/*.html")}
+    assert {name: shown for name, shown in found.items() if shown} == {}
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_mathematics_is_typeset(visit, name):
     page = visit(name)
