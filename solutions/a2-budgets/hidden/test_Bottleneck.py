@@ -195,7 +195,8 @@ def test_the_gradient_reaches_every_parameter(student, rng):
     right = torch.autograd.grad((definition({**values, **learned}, x)[0] * upstream).sum(), list(learned.values()))
     got = built(student, values, 6, 2).parameter_gradients(x, upstream=upstream)
     for name, gradient in zip(learned, right, strict=True):
-        if got.get(name) is None or not got[name].any():
+        # A draw may leave a ReLU without a positive number: then the right gradient is zero.
+        if got.get(name) is None or (gradient.any() and not got[name].any()):
             raise Failure(f"{name} gets no gradient")
         assert_close(got[name], gradient.float(), rtol=1e-3, atol=1e-3)
 
