@@ -138,6 +138,13 @@ PROOFS = (
         (AUTOGRADER, "validate", "--json", "--draws", "30", "--mutants", "--record"),
         checks,
     ),
+    Proof(
+        "draws",
+        "the course's own solutions pass every test, hidden and visible, under each of 200 draws",
+        pytest("tests/test_suites.py", "-k", "the_reference_passes_with_any_seed"),
+        tests,
+        {"PIXELWISE_DRAWS": "200"},
+    ),
     Proof("deep", "what the tests marked `proof` say", pytest("-m", "proof"), tests),
 )
 
