@@ -17,7 +17,8 @@ COMPILE = @$(BIN)/python -m compileall -qq -f -j 0 -s $(CURDIR)/$(VENV) -p /envi
 A ?= a1-convolution
 ASSIGNMENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.toml))))
 
-BOOK_SOURCES := _config.yml _toc.yml $(shell find book -type f -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
+# Pages import the harness and read what is known of the assignments' tests; a build in which nothing of it counts is short.
+BOOK_SOURCES := _config.yml _toc.yml $(shell find book autograder solutions -type f -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
 SITE := _build/html/.built
 
 .PHONY: help course test proof site lab pictures grade bench bundles release validate clean
