@@ -13,6 +13,7 @@ from pixelwise import arithmetic, zoo  # before torchvision, whose import this m
 from pixelwise.tracing import trace
 from pixelwise.train import fit
 from pixelwise.zoo import fcn, lenet, resnet, segnet, shufflenet, unet, vgg
+from pixelwise.zoo.copying import in_order
 
 models = pytest.importorskip("torchvision.models")
 
@@ -65,17 +66,6 @@ def test_parameters_and_macs_are_those_that_torchvision_publishes(name, options,
     assert round(traced.macs / 1e9, 3) == published["_ops"]
 
 
-def in_order(network, x):
-    """The innermost modules that hold parameters, in the order in which they run."""
-    ran = []
-    holding = [part for part in network.modules() if any(True for _ in part.parameters(recurse=False))]
-    handles = [part.register_forward_hook(lambda part, *_: ran.append(part)) for part in holding]
-    network(x)
-    for handle in handles:
-        handle.remove()
-    return ran
-
-
 @pytest.mark.parametrize(
     ("name", "options", "twin"),
     [twin for twin in TWINS if twin[0] not in {"vit_b_16", "swin_t", "vgg13", "vgg19", "resnet101", "resnet152"}],
@@ -88,7 +78,7 @@ def test_with_the_same_weights_a_network_computes_what_torchvisions_does(name, o
     with torch.device("meta"):
         ours, theirs = zoo.build(name, **options), torchvisions(twin)
     # Both get one set of weights, drawn here: neither's own initialisation is needed.
-    pairs = list(zip(*(in_order(network.eval(), x.to("meta")) for network in (ours, theirs)), strict=True))
+    pairs = list(zip(*(in_order(network.eval(), x) for network in (ours, theirs)), strict=True))
     for network in (ours, theirs):
         network.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(1)

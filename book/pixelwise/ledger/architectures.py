@@ -837,26 +837,29 @@ def _resnet_parameters(depth: int) -> None:
     )(compute)
 
 
+def _macs_without_projections(made: Trace) -> int:
+    """Return the multiply–accumulates of a ResNet whose shortcuts have no parameters: the paper's option A."""
+    return sum(row.macs for row in made.rows if "shortcut" not in row.name)
+
+
 def _resnet_flops(depth: int, verdict: Verdict, why: str = "") -> None:
-    shortcuts = "projections" if depth >= 50 else "zeros"
+    projections = depth >= 50
 
     def compute() -> Value:
-        made = traced(f"resnet{depth}", **({"stride_on": "1x1"} if shortcuts == "projections" else {}))
-        counted = [row for row in made.rows if shortcuts == "projections" or "shortcut" not in row.name]
-        return sum(row.macs for row in counted) / BILLION
+        if projections:
+            return traced(f"resnet{depth}", stride_on="1x1").macs / BILLION
+        return _macs_without_projections(traced(f"resnet{depth}")) / BILLION
 
+    shortcuts = (
+        "stride on the 1×1 (v1), projections" if projections else "shortcuts without parameters (the paper's option A)"
+    )
     compute.__name__ = f"resnet{depth}_flops"
     row(
         chapter=6,
         claim=f"ResNet-{depth} costs {RESNET_FLOPS[depth]} billion multiply–adds.",
         source="",
         references=("he2016deep",),
-        convention="one 224×224 image, "
-        + (
-            "stride on the 1×1 (v1), projections"
-            if depth >= 50
-            else "shortcuts without parameters (the paper's option A)"
-        ),
+        convention=f"one 224×224 image, {shortcuts}",
         claimed=RESNET_FLOPS[depth],
         rounding=0.1,
         verdict=verdict,
@@ -978,8 +981,7 @@ def residual_path_range() -> Value:
     why="From the paper's rounded 3.6 and 19.6 billion 18 % follow; from exact counts 19 %.",
 )
 def resnet34_against_vgg19() -> Value:
-    made = traced("resnet34")
-    return sum(row.macs for row in made.rows if "shortcut" not in row.name) / traced("vgg19").macs
+    return _macs_without_projections(traced("resnet34")) / traced("vgg19").macs
 
 
 for _depth, _plain, _residual in ((18, 27.94, 27.88), (34, 28.54, 25.03)):

@@ -17,7 +17,8 @@ def copy_weights(network: nn.Module, theirs: nn.Module, size: int = 224) -> None
     """
     if getattr(theirs, "transform_input", False):
         raise ValueError("This network rescales its input first, which the zoo's does not: set transform_input=False.")
-    mine, its = _in_order(network, size), _in_order(theirs, size)
+    image = torch.zeros(1, 3, size, size)
+    mine, its = in_order(network, image), in_order(theirs, image)
     shapes = [[[values.shape for values in part.state_dict().values()] for part in parts] for parts in (mine, its)]
     if shapes[0] != shapes[1]:
         raise ValueError("The two networks do not compute with the same layers in the same order.")
@@ -25,14 +26,14 @@ def copy_weights(network: nn.Module, theirs: nn.Module, size: int = 224) -> None
         part.load_state_dict(other.state_dict())
 
 
-def _in_order(network: nn.Module, size: int) -> list[nn.Module]:
-    """Return the innermost modules that hold parameters, in the order in which they run."""
+def in_order(network: nn.Module, image: torch.Tensor) -> list[nn.Module]:
+    """Return the innermost modules that hold parameters, in the order in which they run on an image, in evaluation."""
     ran: list[nn.Module] = []
     holding = [part for part in network.modules() if any(True for _ in part.parameters(recurse=False))]
     handles = [part.register_forward_hook(lambda part, *_: ran.append(part)) for part in holding]
     training = network.training
     try:
-        network.eval()(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))
+        network.eval()(image.to(next(network.parameters()).device))
     finally:
         network.train(training)
         for handle in handles:
