@@ -375,6 +375,24 @@ function render({ model, el }) {
     return parts;
   }
 
+  // Fills one of the two drawings: `across` cells a side, each `side` pixels wide, under a caption.
+  function fill(name, drawn, across, side, caption, label) {
+    const picture = name === "input" ? input : result;
+    picture.replaceChildren(...drawn);
+    picture.setAttribute("viewBox", `-1 -1 ${across * CELL + 2} ${across * CELL + 2}`);
+    picture.setAttribute("aria-label", label);
+    picture.style.width = figures[name].style.width = `${across * side}px`;
+    figures[name].caption.textContent = caption;
+  }
+
+  // n × n units in the order of their steps: those before the chosen one are done, those after it open.
+  function stepped(n, index, textOf, side) {
+    return range(n * n).flatMap((i) => {
+      const kind = i === index ? "pw-cs-now" : i < index ? "pw-cs-done" : "pw-cs-open";
+      return cell(Math.floor(i / n), i % n, kind, textOf(Math.floor(i / n), i % n, i), side);
+    });
+  }
+
   function drawInput({ setting, image, unit }) {
     const { length, apart, before, after } = track(setting);
     const first = -Math.max(before, 0);
@@ -405,33 +423,22 @@ function render({ model, el }) {
         shape("rect", { class: "pw-cs-window", x: (columns[0] - first) * CELL, y: (rows[0] - first) * CELL, width: extent, height: extent }),
       );
     }
-    input.replaceChildren(...drawn);
-    input.setAttribute("viewBox", `-1 -1 ${across * CELL + 2} ${across * CELL + 2}`);
-    input.style.width = `${across * side}px`;
-    figures.input.style.width = input.style.width;
     const n = setting.size;
     const around = before > 0 ? `, ${before} of padding on each side` : before < 0 ? `, ${-before} cut off on each side` : "";
     const between = apart > 1 ? `, ${plural(apart - 1, "zero")} put between neighbours` : "";
     const end = setting.transposed && setting.output_padding ? `, ${setting.output_padding} more at the end` : "";
-    figures.input.caption.textContent = `Input: ${n}×${n}${between}${around}${end}`;
+    const caption = `Input: ${n}×${n}${between}${around}${end}`;
     const covered = unit ? ` The window covers rows ${written(rows[0])} to ${written(rows.at(-1))}, columns ${written(columns[0])} to ${written(columns.at(-1))}.` : "";
-    input.setAttribute("aria-label", `${figures.input.caption.textContent}.${covered}`);
+    fill("input", drawn, across, side, caption, `${caption}.${covered}`);
   }
 
   // The values of the input, of which those up to the chosen one are stamped.
   function drawChoices({ setting, unit, index, image, weights }) {
     const { size: n } = setting;
     const side = cellSide(setting, stamped(setting, image, weights, 0).length);
-    const drawn = range(n * n).flatMap((i) => {
-      const kind = i === index ? "pw-cs-now" : i < index ? "pw-cs-done" : "pw-cs-open";
-      return cell(Math.floor(i / n), i % n, kind, written(image[Math.floor(i / n)][i % n]), side);
-    });
-    input.replaceChildren(...drawn);
-    input.setAttribute("viewBox", `-1 -1 ${n * CELL + 2} ${n * CELL + 2}`);
-    input.style.width = `${n * side}px`;
-    figures.input.style.width = input.style.width;
-    figures.input.caption.textContent = `Input: ${n}×${n}`;
-    input.setAttribute("aria-label", `Input, ${plural(n, "value")} a side, value (${unit[0]}, ${unit[1]}) chosen. Arrow keys choose another.`);
+    const drawn = stepped(n, index, (row, column) => written(image[row][column]), side);
+    const label = `Input, ${plural(n, "value")} a side, value (${unit[0]}, ${unit[1]}) chosen. Arrow keys choose another.`;
+    fill("input", drawn, n, side, `Input: ${n}×${n}`, label);
   }
 
   // The output as far as it is stamped, with what padding cuts off around it.
@@ -451,13 +458,9 @@ function render({ model, el }) {
     );
     const extent = (setting.dilation * (setting.kernel - 1) + 1) * CELL;
     drawn.push(shape("rect", { class: "pw-cs-window", x: columns[0] * CELL, y: rows[0] * CELL, width: extent, height: extent }));
-    result.replaceChildren(...drawn);
-    result.setAttribute("viewBox", `-1 -1 ${made.length * CELL + 2} ${made.length * CELL + 2}`);
-    result.style.width = `${made.length * side}px`;
-    figures.output.style.width = result.style.width;
-    const cut = padding ? `, ${padding} cut off on each side` : "";
-    figures.output.caption.textContent = `Output: ${m}×${m}${cut}`;
-    result.setAttribute("aria-label", `${figures.output.caption.textContent}. ${plural(index + 1, "stamp")} of ${setting.size ** 2} made.`);
+    const caption = `Output: ${m}×${m}${padding ? `, ${padding} cut off on each side` : ""}`;
+    const label = `${caption}. ${plural(index + 1, "stamp")} of ${setting.size ** 2} made.`;
+    fill("output", drawn, made.length, side, caption, label);
   }
 
   // What the stamps come to on a map of ones: the sums of the weights over each phase.
@@ -521,18 +524,9 @@ function render({ model, el }) {
 
   function drawOutput({ setting, side: n, unit, index, image, weights }) {
     const side = cellSide(setting, n);
-    const drawn = range(n * n).flatMap((i) => {
-      const [row, column] = [Math.floor(i / n), i % n];
-      const kind = i === index ? "pw-cs-now" : i < index ? "pw-cs-done" : "pw-cs-open";
-      const text = i <= index ? written(total(products(setting, image, weights, [row, column]))) : "";
-      return cell(row, column, kind, text, side);
-    });
-    result.replaceChildren(...drawn);
-    result.setAttribute("viewBox", `-1 -1 ${n * CELL + 2} ${n * CELL + 2}`);
-    result.style.width = `${n * side}px`;
-    figures.output.style.width = result.style.width;
-    figures.output.caption.textContent = `Output: ${n}×${n}`;
-    result.setAttribute("aria-label", `Output, ${plural(n, "unit")} a side, unit (${unit[0]}, ${unit[1]}) chosen. Arrow keys choose another.`);
+    const textOf = (row, column, i) => (i <= index ? written(total(products(setting, image, weights, [row, column]))) : "");
+    const label = `Output, ${plural(n, "unit")} a side, unit (${unit[0]}, ${unit[1]}) chosen. Arrow keys choose another.`;
+    fill("output", stepped(n, index, textOf, side), n, side, `Output: ${n}×${n}`, label);
   }
 
   const watched = [...SETTINGS, "unit", "image", "weights"];
