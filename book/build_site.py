@@ -1,9 +1,13 @@
 """Builds the site with Jupyter Book, every cell executed and warnings as errors: what `make site` runs, in the root.
 
-All that Jupyter Book prints goes to `_build/site.log`. Shown are the page at hand (on a terminal as one line that
+Where many pages are to be read, each core reads one of them at a time. (The command `jupyter-book build` reads one page
+after another and has no option for this, so its function for Sphinx is called instead.)
+
+All that Jupyter Book prints goes to `_build/site.log`. Shown are how far the build is (on a terminal as one line that
 changes, elsewhere as a line for every page that was executed) and why a build failed.
 """
 
+import os
 import re
 import signal
 import subprocess
@@ -20,14 +24,17 @@ LOG = Path("_build/site.log")
 # What Sphinx and MyST-NB print while they build.
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 OUTDATED = re.compile(r"(\d+) added, (\d+) changed, \d+ removed")
-READING = re.compile(r"reading sources\.\.\. \[ *\d+%\] (\S+)")
-EXECUTING = re.compile(r": Executing notebook ")
-EXECUTED = re.compile(r": Executed notebook in ([\d.]+) seconds")
+READ = re.compile(r"reading sources\.\.\. \[ *\d+%\] ")
+EXECUTING = re.compile(r"(\S+?)(?:\.md|\.ipynb): Executing notebook ")
+EXECUTED = re.compile(r"(\S+?)(?:\.md|\.ipynb): Executed notebook in ([\d.]+) seconds")
 WRITING = re.compile(r"writing output\.\.\. \[ *(\d+)%\] (\S+)")
 # What they print when something is wrong. A cell's traceback is in a file of its own, below a line of this kind.
 PROBLEM = re.compile(r"\b(WARNING|ERROR|CRITICAL): |[Ee]rror: *\S")
 TRACEBACK = re.compile(r"traceback saved in: (\S+)")
 RULE = "-" * 75
+# A kernel that trains holds up to a gigabyte.
+MOST_PROCESSES = 4
+WORKER = "--in-this-process"
 
 
 def main() -> int:
@@ -35,10 +42,11 @@ def main() -> int:
     print(f"== building the site ({len(parse_toc_yaml('_toc.yml'))} pages; log in {LOG})", flush=True)
     LOG.parent.mkdir(exist_ok=True)
     start = time.monotonic()
-    jupyter_book = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "--warningiserror", "--keep-going"]
+    # -P: modules are found as anywhere else, not first beside this file.
+    worker = [sys.executable, "-P", __file__, WORKER]
     with (
         LOG.open("w", encoding="utf-8") as log,
-        subprocess.Popen(jupyter_book, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as build,
+        subprocess.Popen(worker, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as build,
     ):
         # A build that goes on without anybody following it would disturb the next one.
         signal.signal(signal.SIGTERM, lambda *_: build.terminate())
@@ -49,6 +57,26 @@ def main() -> int:
     else:
         print(f"   built in {time.monotonic() - start:.0f} s")
     return build.returncode
+
+
+def jupyter_book() -> int:
+    """Build the book in the current folder in this process; return its exit status."""
+    from jupyter_book.sphinx import build_sphinx
+
+    # Raises where the build waits, so that Sphinx ends the processes that read pages.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    root = Path.cwd()
+    result = build_sphinx(
+        root,
+        root / "_build" / "html",
+        noconfig=True,
+        path_config=root / "_config.yml",
+        confoverrides={"external_toc_path": str(root / "_toc.yml"), "latex_individualpages": False},
+        warningiserror=True,
+        keep_going=True,
+        jobs=min(os.cpu_count() or 1, MOST_PROCESSES),
+    )
+    return int(result != 0)
 
 
 def copied(lines: Iterable[str], log: TextIO) -> Iterator[str]:
@@ -62,21 +90,30 @@ def copied(lines: Iterable[str], log: TextIO) -> Iterator[str]:
 
 def follow(lines: Iterable[str], console: Console) -> None:
     """Show on the console how far a build has come, as told by the lines that it prints."""
-    page, number, count = "", 0, 0
+    number, count, executed = 0, 0, 0
     with console.status("starting Jupyter Book") as status:  # shown on terminals only
         for line in lines:
             if found := OUTDATED.search(line):
                 # New pages are among the changed ones: pixelwise_site finds both by their contents.
                 count = int(found[2])
-            elif found := READING.search(line):
-                page, number = found[1], number + 1
-                status.update(f"reading page {number} of {count}: {page}")
-            elif EXECUTING.search(line):
-                status.update(f"executing page {number} of {count}: {page}")
+                status.update(f"reading {count} pages and running their cells")
+            elif READ.search(line):
+                # Of one page after another this line comes before its cells are run, of several at a time afterwards.
+                number += 1
+                status.update(f"reading pages and running their cells: {number} of {count}")
+            elif found := EXECUTING.search(line):
+                status.update(f"executing page {number} of {count}: {_page(found[1])}")
             elif found := WRITING.search(line):
                 status.update(f"writing, {found[1]} %: {found[2]}")
-            elif (found := EXECUTED.search(line)) and not console.is_terminal:
-                print(f"   executed page {number} of {count}: {page}, {float(found[1]):.0f} s", flush=True)
+            elif found := EXECUTED.search(line):
+                executed += 1
+                if not console.is_terminal:
+                    seconds = float(found[2])
+                    print(f"   executed page {executed} of {count}: {_page(found[1])}, {seconds:.0f} s", flush=True)
+
+
+def _page(path: str) -> str:
+    return Path(path).relative_to(Path.cwd()).as_posix()
 
 
 def problems(lines: list[str]) -> Iterator[str]:
@@ -89,4 +126,4 @@ def problems(lines: list[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(jupyter_book() if sys.argv[1:] == [WORKER] else main())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from autograder.authoring import sample_class
 from autograder.course.assignment import Assignment, load_assignment
@@ -16,6 +17,7 @@ from autograder.grading.retries import process_supervisor
 from autograder.jail.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "_build" / "html"
 A1 = "a1-convolution"
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -32,6 +34,7 @@ LONGEST = (
     "site_cache",
     "formgrader",
     "lab",
+    "notebooks",
     "kills",
     "names",
     "explorers",
@@ -99,6 +102,16 @@ def command(*words: str, cwd: Path, check: bool = False) -> subprocess.Completed
 
     program = Path(sys.executable).parent / words[0]
     return subprocess.run([str(program), *words[1:]], cwd=cwd, capture_output=True, text=True, check=check, timeout=900)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built site; `make` builds it when it is missing or older than what it is built from."""
+    SITE.parent.mkdir(exist_ok=True)
+    with FileLock(SITE.parent / ".site.lock"):  # the workers of one test run share the folder
+        built = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return SITE
 
 
 @pytest.fixture(scope="session")

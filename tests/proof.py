@@ -145,7 +145,18 @@ PROOFS = (
         tests,
         {"PIXELWISE_DRAWS": "200"},
     ),
-    Proof("deep", "what the tests marked `proof` say", pytest("-m", "proof"), tests),
+    Proof(
+        "notebooks",
+        "every page's notebook runs from its first cell to its last and shows the page's figures",
+        pytest("-m", "proof", "tests/test_notebooks_run.py"),
+        tests,
+    ),
+    Proof(
+        "deep",
+        "what all other tests marked `proof` say",
+        pytest("-m", "proof", "--ignore=tests/test_notebooks_run.py"),
+        tests,
+    ),
 )
 
 

@@ -7,6 +7,8 @@ import stat
 
 import pytest
 
+from autograder import cli
+from autograder.authoring import validate
 from autograder.cli.common import chosen
 from autograder.course.assignment import assignment_names
 from tests.conftest import A1, ROOT, command, copy_course
@@ -130,3 +132,18 @@ def test_names_that_would_move_the_cursor_are_made_printable():
     from autograder.course.text import printable
 
     assert printable("a\x1b[2Jb\n") == "a\ufffd[2Jb\ufffd"
+
+
+def test_a_long_validation_whose_words_go_to_a_file_tells_each_tenth(course, monkeypatch, capsys):
+    def graded_in_steps(assignment, executor, show, draws, graded, mutants):
+        for of in (50, 2345):
+            for done in [*range(7, of, 7), of]:  # some are known without grading, so steps differ
+                graded(done, of)
+        return validate.Validation((), {})
+
+    monkeypatch.setattr(validate, "validate", graded_in_steps)
+    monkeypatch.chdir(course)
+    assert cli.main(["validate", A1]) == 0
+    lines = capsys.readouterr()
+    told = [line.strip() for line in (lines.out + lines.err).splitlines() if "graded" in line]
+    assert told[0] == "graded 238 of 2,345" and told[-1] == "graded 2,345 of 2,345" and len(told) == 10

@@ -293,3 +293,28 @@ def test_the_explorer_makes_the_browser_complain_of_nothing(explorer: Notebook) 
     explorer.page.get_by_label("Preset stack").select_option("alexnet_paper")
     expect(explorer.page.locator(".pw-rf-say")).to_contain_text("Unit (")
     assert explorer.complaints == []
+
+
+def test_a_unit_that_a_smaller_image_leaves_outside_is_the_same_one_in_python_and_in_the_view(
+    explorer: Notebook,
+) -> None:
+    cell = explorer.cell("explorer.unit")
+    explorer.write(cell, "explorer.pixels, explorer.depth, explorer.unit = 227, 2, [9, 3]")
+    explorer.run(cell)
+    expect(explorer.page.locator(".pw-rf-say")).to_contain_text("Unit (9, 3)")
+    explorer.write(cell, "explorer.pixels = 51\nexplorer.unit")
+    expect(explorer.run(cell)).to_have_text("[4, 3]")
+    expect(explorer.page.locator(".pw-rf-say")).to_contain_text("Unit (4, 3)")
+
+
+def test_keys_of_an_explorer_s_own_controls_leave_the_notebook_as_it_is(explorer: Notebook) -> None:
+    preset = explorer.page.get_by_label("Preset stack")
+    preset.focus()
+    cells = explorer.code_cells.count()
+    active = "[...document.querySelectorAll('.jp-Cell')].findIndex((cell) => cell.matches('.jp-mod-active'))"
+    before = explorer.page.evaluate(active)
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "b", "a"):
+        preset.press(key)
+    explorer.page.get_by_role("button", name="Add a layer").press("b")
+    expect(explorer.code_cells).to_have_count(cells)
+    assert explorer.page.evaluate(active) == before

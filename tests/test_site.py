@@ -1,16 +1,13 @@
 """The built site, opened from disk in a browser that has no network."""
 
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
-SITE = ROOT / "_build" / "html"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
 CHAPTERS = [page for page in PAGES if re.search(r"/\d\d-", page)]
@@ -20,16 +17,6 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The built site; `make` builds it when it is missing or older than what it is built from."""
-    SITE.parent.mkdir(exist_ok=True)
-    with FileLock(SITE.parent / ".site.lock"):  # the workers of one test run share the folder
-        built = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return SITE
 
 
 @pytest.fixture

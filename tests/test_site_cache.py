@@ -169,7 +169,8 @@ class Book:
     def __init__(self, root):
         self.root, self.runs = root, root / "book" / "runs.txt"
         shutil.copytree(ROOT / "book" / "_ext", root / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+        for folder in ("_static", "_templates"):
+            shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
         for file in ("_config.yml", "requirements.txt", "book/references.bib", "book/pixelwise/palette.py"):
             (root / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / file, root / file)
@@ -213,6 +214,11 @@ class Book:
     @property
     def html(self):
         return self.root / "_build" / "html"
+
+    @property
+    def notebooks(self):
+        """Every notebook's name and when it was written."""
+        return {path.stem: path.stat().st_mtime_ns for path in (self.html / "notebooks").rglob("*.ipynb")}
 
     def reads(self, name):
         return (self.html / "book" / name).with_suffix(".html").read_text()
@@ -292,12 +298,50 @@ def test_a_changed_title_is_shown_by_every_page_and_runs_nothing(book):
     assert "Meadows" in book.reads("index") and "Meadows" in book.reads("chapters/pictures")
 
 
+def test_a_new_equation_is_counted_where_another_page_refers_to_it_and_runs_nothing(book):
+    fields, pictures = (book.root / "book" / "chapters" / f"{name}.md" for name in ("fields", "pictures"))
+    second = "\n$$2 = 2$$ (second)\n"
+    fields.write_text(fields.read_text() + second)
+    pictures.write_text(pictures.read_text() + "\nEquation {eq}`second`.\n")
+    toc = book.root / "_toc.yml"
+    toc.write_text(toc.read_text().replace("chapters/fields", "chapters/fields\n    title: 7b · Fields"))
+    book.build()
+    assert "(7b.1)" in book.reads("chapters/fields") and "(7b.1)" in book.reads("chapters/pictures")
+    fields.write_text(fields.read_text().replace(second, "\n$$1 = 1$$ (first)\n" + second))
+    assert book.build() == (set(), ALL)
+    assert all("(7b.2)" in book.reads(f"chapters/{name}") for name in ("fields", "pictures"))
+    assert re.search(r"<h1>.*7b · .*Fields", book.reads("chapters/fields"))
+    assert "<title>7b · Fields" in book.reads("chapters/fields")
+
+
 def test_a_page_that_has_gone_leaves_the_site(book):
     (book.root / "book" / "chapters" / "pictures.md").unlink()
     toc = book.root / "_toc.yml"
     toc.write_text(toc.read_text().replace("\n  - file: book/chapters/pictures", ""))
     book.build()
     assert not (book.html / "book" / "chapters" / "pictures.html").exists()
+
+
+def test_a_changed_page_writes_its_notebook_alone(book):
+    before = book.notebooks
+    assert before.keys() == {"fields", "pictures"}
+    book.chapter("pictures", "print('new output')")
+    book.build()
+    assert {name for name, written in book.notebooks.items() if written != before[name]} == {"pictures"}
+    assert "new output" in (book.html / "notebooks" / "chapters" / "pictures.ipynb").read_text()
+
+
+def test_a_page_without_cells_and_a_page_that_has_gone_leave_no_notebook(book):
+    book.write("book/chapters/pictures.md", "(pictures)=\n# Pictures\n\nNo cell.\n")
+    book.build()
+    assert book.notebooks.keys() == {"fields"}
+    assert not (book.html / "_static" / "notebooks" / "chapters" / "pictures.ipynb.js").exists()
+    assert ["pw-notebook" in book.reads(f"chapters/{name}") for name in ("fields", "pictures")] == [True, False]
+    (book.root / "book" / "chapters" / "fields.md").unlink()
+    book.write("book/index.md", "# Start\n")
+    book.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n  - file: book/chapters/pictures\n")
+    book.build()
+    assert book.notebooks == {}
 
 
 def test_a_first_build_that_was_interrupted_does_not_stand_in_the_next_ones_way(book):
@@ -328,6 +372,71 @@ def test_a_failing_cell_fails_the_build_until_it_is_mended(book):
     assert "mended" in book.reads("chapters/pictures")
 
 
+# Many pages at once ---------------------------------------------------------------------------------------------------
+
+MANY = [f"page{number}" for number in range(8)]
+# Ends when the cell of the other page runs too.
+MEET = """
+import time
+from pathlib import Path
+
+Path("../{me}.here").touch()
+deadline = time.monotonic() + 60
+while not Path("../{other}.here").exists():
+    assert time.monotonic() < deadline, "{other} does not run beside {me}"
+    time.sleep(0.05)
+print("{me} met {other}")
+"""
+
+
+def after(name):
+    return MANY[(MANY.index(name) + 1) % len(MANY)]
+
+
+def one_of_many(book, name, cell, more=""):
+    """Write a page that has a formula of its own and refers to the next page and its formula."""
+    links = f"\n{{ref}}`{after(name)}` {{eq}}`eq-{after(name)}`\n\n$$1 = 1$$ (eq-{name})\n"
+    book.chapter(name, cell, more=links + more)
+
+
+@pytest.fixture
+def large(book):
+    """The small book with eight pages more."""
+    for name in MANY:
+        one_of_many(book, name, f"print('{name}')")
+    toc = book.root / "_toc.yml"
+    toc.write_text(toc.read_text() + "".join(f"\n  - file: book/chapters/{name}" for name in MANY) + "\n")
+    return book
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core runs one page at a time")
+def test_the_two_longest_of_many_pages_run_side_by_side(large):
+    for me, other in (("page2", "page6"), ("page6", "page2")):
+        one_of_many(large, me, MEET.format(me=me, other=other), more="\nA longer page. " * 20)
+    runs, written = large.build()
+    assert runs == set(MANY) and written >= set(MANY)
+    for me, other in (("page2", "page6"), ("page6", "page2")):
+        assert f"{me} met {other}" in large.reads(f"chapters/{me}")
+
+
+def test_pages_read_by_several_processes_refer_to_each_other_and_are_kept(large):
+    assert large.build() == (set(MANY), ALL | set(MANY))
+    printed = re.findall(r"executed page (\d) of \d+: book/chapters/(\w+)", large.printed)
+    assert [number for number, _ in printed] == list("12345678") and {name for _, name in printed} == set(MANY)
+    for name in MANY:
+        page = large.reads(f"chapters/{name}")
+        assert f'href="{after(name)}.html"' in page and f'href="{after(name)}.html#equation-eq-{after(name)}"' in page
+    assert large.build() == (set(), set())
+    one_of_many(large, "page3", "print('new output')")
+    assert large.build()[0] == {"page3"}
+
+
+def test_a_failing_cell_in_one_of_many_pages_fails_the_build_and_is_printed(large):
+    one_of_many(large, "page5", "raise RuntimeError('out of paint')")
+    large.build(succeeds=False)
+    assert "RuntimeError: out of paint" in large.printed.splitlines()
+
+
 # What a build prints --------------------------------------------------------------------------------------------------
 
 
@@ -343,7 +452,7 @@ def test_a_build_prints_a_line_for_each_page_that_is_executed_and_the_rest_is_in
         "   built in … s",
     ]
     log = (book.root / "_build" / "site.log").read_text()
-    assert "Running Jupyter-Book" in log and "build succeeded" in log and "\x1b" not in log
+    assert "Running Sphinx" in log and "build succeeded" in log and "\x1b" not in log
 
 
 def test_on_a_terminal_a_build_shows_one_line_that_changes(book):
@@ -375,7 +484,9 @@ def test_a_build_that_cannot_start_prints_why(book):
     assert "No module named 'no_such_extension'" in book.printed
 
 
-def test_a_build_that_is_terminated_leaves_no_process_behind(book):
+@pytest.mark.parametrize("pages", ["book", "large"])
+def test_a_build_that_is_terminated_leaves_no_process_behind(pages, request):
+    book = request.getfixturevalue(pages)
     book.runs.unlink()
     book.chapter("pictures", "import time\ntime.sleep(200)")
     with subprocess.Popen(BUILD, cwd=book.root, env=book.environment, stdout=subprocess.DEVNULL) as building:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from autograder.course.assignment import load_assignment
 
 if TYPE_CHECKING:
     from autograder.authoring.validate import Validation
+
+MANY = 1000  # gradings, of which a log tells each tenth
 
 
 def add_to(commands: Commands) -> None:
@@ -104,11 +107,9 @@ def _validate(args: argparse.Namespace) -> int:
         columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         with Progress(*columns, console=say, transient=True, disable=not say.is_terminal) as progress:
             bar = progress.add_task("grading", total=None, visible=False)
-
-            def graded(done: int, of: int, progress: Progress = progress, bar: TaskID = bar) -> None:
-                progress.update(bar, completed=done, total=of, visible=done < of)
-
-            found = validate.validate(assignment, executor(args), show, args.draws, graded, args.mutants)
+            found = validate.validate(
+                assignment, executor(args), show, args.draws, _teller(progress, bar), args.mutants
+            )
         holds &= found.holds
         if args.json:
             print(json.dumps({"assignment": assignment.name} | _as_data(found)))
@@ -116,6 +117,24 @@ def _validate(args: argparse.Namespace) -> int:
             tested.record(assignment, found, args.draws)
             say.print(f"solutions/{assignment.name}/{tested.FILE}")
     return int(not holds)
+
+
+def _teller(progress: Progress, bar: TaskID) -> Callable[[int, int], None]:
+    """Return what shows how many gradings are done: a bar, or in a file, where none is, a line for each tenth of many.
+
+    Mutants that take an hour say that they go on.
+    """
+    told = 0
+
+    def graded(done: int, of: int) -> None:
+        nonlocal told
+        progress.update(bar, completed=done, total=of, visible=done < of)
+        tenths = done * 10 // of
+        if not say.is_terminal and of >= MANY and tenths > told:
+            say.print(f"    graded {done:,} of {of:,}")
+        told = tenths
+
+    return graded
 
 
 def _as_data(found: "Validation") -> dict[str, object]:

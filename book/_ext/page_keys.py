@@ -11,7 +11,7 @@ whose cells read other files of the project lists their patterns in its front ma
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import nbformat
@@ -91,10 +91,16 @@ class Sources:
         return self._digests[path]
 
 
+@cache  # a page is asked for its cells when its keys are made, and by every link to it
+def page_cells(text: str, suffix: str = ".md") -> tuple[nbformat.NotebookNode, ...]:
+    """Return a page's cells. Whoever asks leaves them as they are."""
+    notebook = nbformat.reads(text, 4) if suffix == ".ipynb" else read_myst_markdown_notebook(text)
+    return tuple(notebook.cells)
+
+
 def code_cells(text: str, suffix: str = ".md") -> list[str]:
     """Return the sources of a page's code cells, as they will be run."""
-    notebook = nbformat.reads(text, 4) if suffix == ".ipynb" else read_myst_markdown_notebook(text)
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell.source for cell in page_cells(text, suffix) if cell.cell_type == "code"]
 
 
 def files_read(text: str, root: Path) -> list[Path]:

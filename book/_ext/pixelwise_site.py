@@ -8,20 +8,27 @@
 - Sphinx reads and writes only what changed, by the contents of files and not by their times. When a title, a label,
   the contents or a reference changes, every page is written again (not read, not run), since others show it. A build
   that was cut short or gave warnings counts as none: the next one reads every page.
+- Where many pages are read, each process reads one at a time, the longest first.
 - Thebe and the comment services, which Jupyter Book always loads, are unplugged: they prepare every page to fetch
   scripts from elsewhere, and Thebe's constants, written twice, are an error in the console.
+- A chapter's number stands before its heading and in the numbers of its equations.
 - The role {ledger}`key` prints a number that `pixelwise.ledger` computes and links to its row.
+- Every page that has cells gets a notebook (see `notebooks`).
 """
 
 import hashlib
 import importlib.metadata
+import os
 import re
 import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import chapter_numbers
 import ledger_role
+import notebooks
+import sphinx.builders
 from jupyter_cache import get_cache
 from page_keys import Sources, code_cells, files_read
 from sphinx.application import Sphinx
@@ -31,6 +38,7 @@ from sphinx.errors import ExtensionError
 
 BOOK = Path(__file__).resolve().parents[1]
 PACKAGES = {"pixelwise": BOOK / "pixelwise", "autograder": BOOK.parent / "autograder"}
+FEW = 5  # so many pages Sphinx reads in one process
 VERSIONS_KEPT = 4  # of a page's cells, and of what they import: an edit taken back costs nothing
 
 # distribution → the files to take (path endings inside it) and the folder below _static that receives them
@@ -53,13 +61,16 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("config-inited", forget_an_unfinished_build)
     app.connect("config-inited", add_static_files)
     app.connect("env-get-outdated", pages_whose_sources_changed)
+    app.connect("env-before-read-docs", share_among_processes)
     app.connect("source-read", choose_cache)
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)
     app.connect("env-updated", pages_that_show_what_changed_elsewhere)
     app.connect("build-finished", sweep)
     ledger_role.setup(app)
-    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}
+    chapter_numbers.setup(app)
+    notebooks.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 3}
 
 
 def unplug_remote_services(app: Sphinx, config: Config) -> None:
@@ -102,11 +113,28 @@ def pages_whose_sources_changed(
 ) -> list[str]:
     for page in removed:
         Path(app.builder.get_outfilename(page)).unlink(missing_ok=True)
+        notebooks.remove_notebook(app, page)
     app.pixelwise_keys = keys = Keys()
     known = _known(env)
     return [
         page for page in env.found_docs if page not in known or known[page][0] != keys.of_page(*_text_of(env, page))
     ]
+
+
+def share_among_processes(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    if app.parallel < 2 or len(pages) <= FEW:
+        return  # Sphinx reads them one after the other
+    # This extension, which sphinx-external-toc loads, does not declare that it may; all that it does is to number the
+    # contents, after every page was read.
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    # Sphinx gives each process ten neighbours, one of which may run much longer than the others.
+    sphinx.builders.make_chunks = lambda pages, processes: [[page] for page in pages]
+    # A long text has much to run, by and large. Sphinx starts the first ones in their order and then goes on from the
+    # end of the list.
+    longest = sorted(pages, key=lambda page: -Path(env.doc2path(page)).stat().st_size)
+    pages[:] = longest[: app.parallel] + longest[: app.parallel - 1 : -1]
+    # Threads of several kernels that wait for each other take longer than one thread each.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // app.parallel)))
 
 
 def choose_cache(app: Sphinx, page: str, source: list[str]) -> None:
@@ -135,6 +163,7 @@ def pages_that_show_what_changed_elsewhere(app: Sphinx, env: BuildEnvironment) -
         sorted(labels["labels"].items()),
         sorted(labels["anonlabels"].items()),
         sorted(labels["terms"].items()),
+        sorted(env.get_domain("math").equations.items()),
         sorted((page, sorted(env.toctree_includes.get(page, []))) for page in env.found_docs),
         *(Path(app.srcdir, file).read_text() for file in ("_toc.yml", *app.config.bibtex_bibfiles)),
     ]
@@ -238,7 +267,9 @@ def add_static_files(app: Sphinx, config: Config) -> None:
 
     (made / "palette.css").write_text(palette.css(":root"))
     config.html_static_path.append(str(made))
-    # Sphinx copies static files only when it writes a page; with "html" above, a changed style sheet rewrites them.
-    static = sorted(path for path in (BOOK / "_static").rglob("*") if path.is_file())
-    contents = [path.relative_to(BOOK).as_posix() + path.read_bytes().hex() for path in static]
+    # Sphinx copies static files only when it writes a page; with "html" above, a changed style sheet rewrites them. So
+    # does a changed template, and what makes notebooks.
+    folders = [(BOOK / name).rglob("*") for name in ("_static", "_templates", "_ext")]
+    files = sorted(path for folder in folders for path in folder if path.is_file() and path.suffix != ".pyc")
+    contents = [path.relative_to(BOOK).as_posix() + path.read_bytes().hex() for path in files]
     config.pixelwise_static = hash_of([*contents, palette.css(":root")])
