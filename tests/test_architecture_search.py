@@ -70,6 +70,25 @@ def test_the_space_holds_every_choice_once():
     assert len(set(SPACE)) == len(SPACE) == len(OPERATIONS) ** LAYERS
 
 
+def test_it_does_not_matter_on_which_side_of_an_operation_none_stands():
+    twins = [("none", "3×3", "separable", "none"), ("3×3", "none", "none", "separable")]
+    both = SideBySide(twins)
+    with torch.no_grad():
+        both.stem[CHANNELS:] = both.stem[:CHANNELS].clone()
+        both.dense[0, 1], both.dense[3, 1] = both.dense[1, 0].clone(), both.dense[2, 0].clone()
+        both.depthwise[3, 1] = both.depthwise[2, 0].clone()
+        both.classifier[1] = both.classifier[0].clone()
+    logits = both(torch.randn(5, 1, 8, 8))
+    assert_close(logits[:, 0], logits[:, 1])
+    assert architecture_search.network(twins[0]) == architecture_search.network(twins[1])
+    assert architecture_search.network(twins[0]) != architecture_search.network(("separable", "none", "none", "3×3"))
+
+
+def test_each_half_of_the_space_holds_no_operation_one_or_two():
+    kinds = len(OPERATIONS) - 1
+    assert len({architecture_search.network(a) for a in SPACE}) == (1 + kinds + kinds**2) ** 2
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_macs_are_those_of_the_layers(architecture):
     made = {

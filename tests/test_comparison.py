@@ -2,6 +2,8 @@
 
 import math
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -82,6 +84,16 @@ def test_a_network_of_one_seed_is_trained_once_a_build(course):
     assert torch.equal(first, again) and trainings == [("U-Net", 3)]
     comparison.ready("U-Net", seed=4)
     assert trainings == [("U-Net", 3), ("U-Net", 4)]
+
+
+def test_pages_that_run_side_by_side_train_a_network_once(course, monkeypatch):
+    _, trainings = course
+    trained = comparison.trained
+    monkeypatch.setattr(comparison, "trained", lambda name, seed: (time.sleep(1), trained(name, seed))[1])
+    with ThreadPoolExecutor(2) as pages:
+        first, second = pages.map(comparison.ready, ["U-Net", "U-Net"])
+    assert trainings == [("U-Net", 0)]
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
 def test_a_network_is_trained_again_when_code_that_decides_it_changed(course):

@@ -639,3 +639,28 @@ def test_a_tap_chooses_a_unit_of_a_network_with_branches(show):
     box = drawn.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] * 0.5 / 7, box["y"] + box["height"] * 6.5 / 7)
     assert said(page).startswith("Unit (6, 0) of conv5.block2 has a field of 435×435 pixels: rows -25 to 409")
+
+
+def test_a_change_from_python_keeps_the_unit_on_its_map():
+    widget = ReceptiveFieldExplorer(pixels=227)
+    assert (widget.depth, widget.unit) == (8, [3, 3])
+    widget.pixels = 160
+    assert widget.unit == [2, 2]
+    widget.unit = [-1, 99]
+    assert widget.unit == [0, 2]
+    widget.layers = widget.layers[:2]
+    assert (widget.depth, widget.unit) == (2, [0, 2])
+    widget.depth = 9
+    assert widget.depth == 2
+
+
+def test_a_window_that_does_not_fit_leaves_the_unit_as_it_is_for_python():
+    widget = ReceptiveFieldExplorer(THREE, pixels=15, unit=(7, 7))
+    widget.layers = [{**layer, "padding": 0, "kernel": 9} for layer in widget.layers]
+    assert widget.unit == [7, 7]
+
+
+def test_a_unit_of_a_network_with_branches_stays_on_its_map_too():
+    widget = ReceptiveFieldExplorer(network="resnet18")
+    widget.unit = [500, 0]
+    assert widget.unit == [6, 0]

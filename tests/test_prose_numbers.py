@@ -32,7 +32,7 @@ PLACES = (
 NOT_PROSE = [
     r"\A---\n.*?\n---\n",  # the page's header
     r"^(`{3,}|~{3,}|:{3,})(?:\{(?:code-cell|math|code|code-block|figure|image|bibliography|list-table)\}|[a-z]).*?^\1\s*$",
-    r"^\$\$.*?^\$\$|\$\$.*?\$\$",
+    r"^\$\$[^\n]+?\$\$|^\$\$.*?^\$\$|\$\$.*?\$\$",
     r"(?<!\\)\$[^$]+?\$",
     r"\{(?!cite)[\w:+-]+\}`[^`]*`",  # roles, {glue:text} and {ledger} among them; citations are needed below
     r"(?<!`)`(?!`)[^`]+`(?!`)",
@@ -132,6 +132,7 @@ def test_every_number_in_prose_is_computed_or_cited(page):
         "```{admonition} A box\nWith 61 layers.\n```",
         "````{admonition} A box\n```{dropdown} Answer\nIt has 61.\n```\n````",
         "```{code-cell} python3\n:tags: [remove-cell]\nlayers = 61\n```\nIt has 61 layers.",
+        "$$a = 1$$\n\nIt has 61 layers.\n\n$$b = 2$$",
     ],
 )
 def test_a_number_without_a_source_is_found(prose):

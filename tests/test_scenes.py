@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy._core._multiarray_umath import __cpu_dispatch__
 
 from pixelwise.data.canvas import Canvas, Frame, ellipse, polygon, rectangle, stroke
 from pixelwise.data.scenes import CLASSES, COLOURS, THINGS, scenes
+from pixelwise.data.things import Random, pole
 
 ROOT = Path(__file__).parents[1]
 KNOWN = "85c0128abb93b7f3"  # of the first six scenes of seed 0; it moves only when the generator is changed on purpose
@@ -102,6 +104,16 @@ def test_classes_have_a_heavy_tail_and_every_class_occurs():
     share = FIRST.labels.flatten().bincount(minlength=len(CLASSES)).double() / FIRST.labels.numel()
     assert (share > 0).all()
     assert share.max() / share.min() > 20
+
+
+@pytest.mark.parametrize("metre", [2.0, 7.0, 12.0])
+def test_a_pole_is_never_thinner_than_two_pixels(metre):
+    widths = []
+    for x in np.linspace(32.05, 32.95, 10):  # the mean over where it stands is the width that is drawn
+        canvas = Canvas(96, 64, light=0.0)
+        pole(partial(canvas.fill, label=1, instance=1, depth=2.0), Random(0), x, 90.0, metre)
+        widths.append(canvas.labels[89].sum())  # its foot
+    assert np.mean(widths) == pytest.approx(2)
 
 
 def test_each_class_has_a_colour_of_its_own():

@@ -276,6 +276,12 @@ def test_vggs_have_as_many_weight_layers_as_table_1_says():
     assert depths == {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19}
 
 
+def test_a_small_alexnet_fits_small_images():
+    network = zoo.build("alexnet", 14, widths=(32, 48, 64, 64, 64), hidden=128, side=1)
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 14)
+    assert network.conv1.weight.shape == (32, 3, 11, 11)
+
+
 def test_alexnet_has_the_sizes_and_the_units_of_the_paper():
     traced = zoo.MODELS["alexnet_paper"].trace()
     rows = {row.name: row for row in traced.rows}

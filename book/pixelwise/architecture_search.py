@@ -27,6 +27,19 @@ CHANNELS = 8
 SPACE: tuple[Architecture, ...] = tuple(itertools.product(OPERATIONS, repeat=LAYERS))
 
 
+def network(architecture: Architecture) -> tuple[Architecture, Architecture]:
+    """Return the operations before the pooling and after it, without "none".
+
+    They are equal for architectures that are the same network: on which side of an operation "none" stands does not
+    matter. `SPACE` holds many networks more than once.
+    """
+    half = LAYERS // 2
+    early, late = (
+        tuple(name for name in part if name != "none") for part in (architecture[:half], architecture[half:])
+    )
+    return early, late
+
+
 def macs(architecture: Architecture, side: int = 8) -> int:
     """Return the multiply–accumulates of one network for a (1, side, side) image.
 

@@ -49,7 +49,7 @@ def transposed_output_size(
     """Return the length that a transposed convolution makes of `n` units: (n−1)s − 2p + d(k−1) + 1 + output_padding.
 
     All are counts along one axis. `output_padding` picks among the s input sizes that a convolution with the same
-    window would have mapped to `n`; it adds no values, only room at the end.
+    window would have mapped to `n`: it gives back what `padding` cropped, at the end only.
 
     Raises `ValueError` when a parameter is out of range, when `output_padding` is not smaller than stride or dilation
     (PyTorch's rule), or when nothing would be left.

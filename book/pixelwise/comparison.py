@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import Tensor, nn
 
 import pixelwise
@@ -108,15 +109,19 @@ def ready(name: str, seed: int = 0) -> nn.Module:
     of PyTorch and the kind of device that made it.
     """
     kept = _kept(name, seed)
-    if kept is not None and kept.exists():
-        network = NETWORKS[name](classes=len(CLASSES))
-        network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
-        return network.to(pixelwise.device()).eval()
-    network = trained(name, seed)
-    if kept is not None:
+    if kept is None:
+        return trained(name, seed)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    # Pages are run side by side: the second that asks for a network waits until the first has trained it.
+    with FileLock(kept.with_suffix(".lock")):
+        if kept.exists():
+            network = NETWORKS[name](classes=len(CLASSES))
+            network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
+            return network.to(pixelwise.device()).eval()
+        network = trained(name, seed)
         with files.whole(kept) as new:
             torch.save(network.state_dict(), new)
-    return network
+        return network
 
 
 def _kept(name: str, seed: int) -> Path | None:

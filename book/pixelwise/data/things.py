@@ -165,7 +165,7 @@ def _horse(draw: Draw, random: Random, at: Frame) -> None:
 
 
 def pole(draw: Draw, random: Random, x: float, y: float, metre: float) -> None:
-    """Draw a lamp post, 4.5 metres tall, or a road sign, 2.4 metres tall; neither is ever thinner than 1.5 pixels."""
+    """Draw a lamp post, 4.5 metres tall, or a road sign, 2.4 metres tall; neither is ever thinner than 2 pixels."""
     at = Frame(x, y, metre, _facing(random))
     metal = choose(random, ((0.4, 0.42, 0.45), (0.2, 0.22, 0.24), (0.7, 0.7, 0.7)))
     pixel = 1 / metre

@@ -40,7 +40,8 @@ class ReceptiveFieldExplorer(Explorer):
 
     `layers` is a stack of `pixelwise.arithmetic` layers with square windows, `pixels` the side of the input, `depth`
     how many layers deep the unit lies (all of them unless given), `unit` its (row, column) (the middle unless given).
-    All four stay in step with the view in JupyterLab; `layers` then reads as a list of dicts.
+    All four stay in step with the view in JupyterLab; `layers` then reads as a list of dicts. A unit that a change
+    leaves outside its map becomes the nearest one on it.
 
     `networks` are names of `pixelwise.zoo` to offer, all that were measured unless given. `network` opens one of them.
     Those without branches can be edited as well. Contributions are squared gradients: of the networks as
@@ -103,6 +104,18 @@ class ReceptiveFieldExplorer(Explorer):
     def _measure(self, change: dict[str, Any]) -> None:
         if change["new"]:
             self.answer = {"request": change["new"], "found": measured_stack(**change["new"])}
+
+    @traitlets.observe("layers", "pixels", "depth", "unit", "network")
+    def _keep_unit_on_its_map(self, change: dict[str, Any]) -> None:
+        # The view shows the nearest unit that is there; Python has to name the same one.
+        rows = next((one["rows"] for one in self.presets if "rows" in one and one["name"] == self.network), None)
+        count = len(self.layers if rows is None else rows)
+        self.depth = min(max(self.depth, 1), max(count, 1))
+        try:
+            side = _sides(self.layers[: self.depth], self.pixels)[-1] if rows is None else rows[self.depth - 1]["side"]
+        except ValueError:  # a window does not fit, and the view says which
+            return
+        self.unit = [min(max(u, 0), side - 1) for u in self.unit]
 
     def described(self) -> str:
         if self.network:

@@ -9,6 +9,7 @@ what the paper says of the number of parameters.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -45,31 +46,41 @@ def two_towers(classes: int = 1000) -> nn.Sequential:
     return _initialised(network)
 
 
-def one_tower(classes: int = 1000) -> nn.Sequential:
-    """Return torchvision's AlexNet, after the 2014 paper: (N, 3, 224, 224) to (N, classes) logits."""
+def one_tower(
+    classes: int = 1000,
+    widths: Sequence[int] = (64, 192, 384, 256, 256),
+    hidden: int = 4096,
+    side: int = 6,
+) -> nn.Sequential:
+    """Return torchvision's AlexNet, after the 2014 paper: (N, 3, 224, 224) to (N, classes) logits.
+
+    A small one has other `widths` of its five convolutions, `hidden` units in fc6 and fc7, and a last map of `side`
+    units, which has to fit the input: inputs of 64×64 leave 1.
+    """
+    first, second, third, fourth, fifth = widths
     network = nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            conv1=nn.Conv2d(3, first, 11, stride=4, padding=2),
             relu1=nn.ReLU(),
             pool1=nn.MaxPool2d(3, stride=2),
-            conv2=nn.Conv2d(64, 192, 5, padding=2),
+            conv2=nn.Conv2d(first, second, 5, padding=2),
             relu2=nn.ReLU(),
             pool2=nn.MaxPool2d(3, stride=2),
-            conv3=nn.Conv2d(192, 384, 3, padding=1),
+            conv3=nn.Conv2d(second, third, 3, padding=1),
             relu3=nn.ReLU(),
-            conv4=nn.Conv2d(384, 256, 3, padding=1),
+            conv4=nn.Conv2d(third, fourth, 3, padding=1),
             relu4=nn.ReLU(),
-            conv5=nn.Conv2d(256, 256, 3, padding=1),
+            conv5=nn.Conv2d(fourth, fifth, 3, padding=1),
             relu5=nn.ReLU(),
             pool5=nn.MaxPool2d(3, stride=2),
             flatten=nn.Flatten(),
             drop6=nn.Dropout(),  # torchvision drops the inputs of these layers, not their outputs
-            fc6=nn.Linear(256 * 6 * 6, 4096),
+            fc6=nn.Linear(fifth * side * side, hidden),
             relu6=nn.ReLU(),
             drop7=nn.Dropout(),
-            fc7=nn.Linear(4096, 4096),
+            fc7=nn.Linear(hidden, hidden),
             relu7=nn.ReLU(),
-            fc8=nn.Linear(4096, classes),
+            fc8=nn.Linear(hidden, classes),
         )
     )
     return _initialised(network)
