@@ -229,6 +229,14 @@ def test_training_uses_the_batch(student, rng):
     agree(net(x), expected(values, x, 2, training=True))
 
 
+def test_images_of_hardly_any_contrast(student, rng):
+    "In training, batch normalisation adds 0.00001 to each variance, which matters in faint images and in black ones."
+    net, values = built(student, rng, 2, 3, 3, 1, training=True)
+    for contrast in (3e-3, 0.0):
+        x = contrast * normal(rng, 3, 2, 8, 6)
+        agree(net(x), expected(values, x, 1, training=True))
+
+
 def test_training_moves_the_running_statistics(student, rng):
     "In training, the running statistics move by a tenth of the way to those of the batch."
     for images, side in ((3, 8), (2, 2)):
