@@ -1,11 +1,11 @@
-"""Has another eps."""
+"""Adds nothing to a variance."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 FAILS = {"UNet": "wrong"}
-HINT = "You probably gave the normalisation another `eps`; the layers are used as they are."
+HINT = "You probably left out what batch normalisation adds to a variance, 0.00001; without it a black image has no scores."
 
 
 class UNet(nn.Module):
@@ -24,9 +24,9 @@ class UNet(nn.Module):
         return nn.ModuleDict(
             {
                 "conv1": nn.Conv2d(before, after, 3, padding=1, bias=False),
-                "norm1": nn.BatchNorm2d(after, eps=1e-2),
+                "norm1": nn.BatchNorm2d(after, eps=0.0),
                 "conv2": nn.Conv2d(after, after, 3, padding=1, bias=False),
-                "norm2": nn.BatchNorm2d(after, eps=1e-2),
+                "norm2": nn.BatchNorm2d(after, eps=0.0),
             }
         )
 
