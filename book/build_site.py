@@ -7,6 +7,8 @@ All that Jupyter Book prints goes to `_build/site.log`. Shown are how far the bu
 changes, elsewhere as a line for every page that was executed) and why a build failed.
 """
 
+import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -17,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+import psutil
 from rich.console import Console
 from sphinx_external_toc.parsing import parse_toc_yaml
 
@@ -35,6 +38,7 @@ RULE = "-" * 75
 # A kernel that trains holds up to a gigabyte.
 MOST_PROCESSES = 4
 WORKER = "--in-this-process"
+PR_SET_CHILD_SUBREAPER = 36  # of prctl(2), Linux
 
 
 def main() -> int:
@@ -42,6 +46,7 @@ def main() -> int:
     print(f"== building the site ({len(parse_toc_yaml('_toc.yml'))} pages; log in {LOG})", flush=True)
     LOG.parent.mkdir(exist_ok=True)
     start = time.monotonic()
+    stopped: list[None] = []
     # -P: modules are found as anywhere else, not first beside this file.
     worker = [sys.executable, "-P", __file__, WORKER]
     with (
@@ -49,8 +54,16 @@ def main() -> int:
         subprocess.Popen(worker, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as build,
     ):
         # A build that goes on without anybody following it would disturb the next one.
-        signal.signal(signal.SIGTERM, lambda *_: build.terminate())
+        def stop(*_: object) -> None:
+            if build.poll() is None:
+                stopped.append(end(psutil.Process(build.pid)))
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
         follow(copied(build.stdout, log), Console())
+    if stopped:
+        print("The build was stopped, and the site is not whole. The next build reads every page again.")
+        return 1
     if build.returncode:
         print(*problems(LOG.read_text(encoding="utf-8").splitlines()), sep="\n")
         print(f"The site was not built. Everything that Jupyter Book printed is in {LOG}.")
@@ -63,20 +76,50 @@ def jupyter_book() -> int:
     """Build the book in the current folder in this process; return its exit status."""
     from jupyter_book.sphinx import build_sphinx
 
-    # Raises where the build waits, so that Sphinx ends the processes that read pages.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if sys.platform == "linux":
+        # A kernel whose process has ended becomes this one's child, so that it is found below. (It ends by itself in
+        # most cases, but not where it had just begun to start, and then it keeps the pipe open that main reads.)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     root = Path.cwd()
-    result = build_sphinx(
-        root,
-        root / "_build" / "html",
-        noconfig=True,
-        path_config=root / "_config.yml",
-        confoverrides={"external_toc_path": str(root / "_toc.yml"), "latex_individualpages": False},
-        warningiserror=True,
-        keep_going=True,
-        jobs=min(os.cpu_count() or 1, MOST_PROCESSES),
-    )
+    try:
+        result = build_sphinx(
+            root,
+            root / "_build" / "html",
+            noconfig=True,
+            path_config=root / "_config.yml",
+            confoverrides={"external_toc_path": str(root / "_toc.yml"), "latex_individualpages": False},
+            warningiserror=True,
+            keep_going=True,
+            jobs=min(os.cpu_count() or 1, MOST_PROCESSES),
+        )
+    finally:
+        # When one of the processes that read pages fails, Sphinx asks the others to end and waits for them. A notebook
+        # client whose kernel is about to start can wait for ever then.
+        for process in psutil.Process().children():
+            end(process)
     return int(result != 0)
+
+
+def end(root: psutil.Process) -> None:
+    """End a process and all that it has started, whatever they wait for; kernels have sessions of their own."""
+    found: list[psutil.Process] = []
+    while new := [process for process in (root, *_children(root)) if process not in found]:
+        for process in new:
+            _signal(process, signal.SIGSTOP)  # so that it starts nothing more
+        found += new
+    for process in found:
+        _signal(process, signal.SIGKILL)
+
+
+def _children(root: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return root.children(recursive=True)
+    return []
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
 
 
 def copied(lines: Iterable[str], log: TextIO) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """What a change makes the site's build run, read and write again: just enough, never too little; and what it prints."""
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -484,16 +486,67 @@ def test_a_build_that_cannot_start_prints_why(book):
     assert "No module named 'no_such_extension'" in book.printed
 
 
+ENDLESS = "import time\ntime.sleep(1000)"
+
+
+def wait_for(something, seconds=100):
+    deadline = time.monotonic() + seconds
+    while not (found := something()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def kernels(of):
+    """The kernels that a process has started, directly or not."""
+    found = []
+    for process in psutil.Process(of).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any("ipykernel" in word for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+# Kernels need a second or two to start. Notebook clients that are told to end meanwhile may wait for them for ever.
+@pytest.mark.parametrize("seconds", [0, 0.7, 1.4, 2.1, 2.8])
 @pytest.mark.parametrize("pages", ["book", "large"])
-def test_a_build_that_is_terminated_leaves_no_process_behind(pages, request):
+def test_a_build_that_is_terminated_leaves_no_process_behind(pages, seconds, request):
     book = request.getfixturevalue(pages)
-    book.runs.unlink()
-    book.chapter("pictures", "import time\ntime.sleep(200)")
-    with subprocess.Popen(BUILD, cwd=book.root, env=book.environment, stdout=subprocess.DEVNULL) as building:
-        deadline = time.monotonic() + 100
-        while not book.runs.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
+    book.chapter("pictures", ENDLESS)
+    with subprocess.Popen(BUILD, cwd=book.root, env=book.environment, stdout=subprocess.PIPE, text=True) as building:
+        wait_for(lambda: kernels(building.pid))
+        time.sleep(seconds)
         started = psutil.Process(building.pid).children(recursive=True)
         building.terminate()
-    assert started and psutil.wait_procs(started, timeout=20)[1] == []
-    assert building.returncode != 0
+        assert psutil.wait_procs(started, timeout=60)[1] == []
+        said = building.communicate(timeout=60)[0]
+    assert building.returncode == 1
+    assert said.splitlines()[-1].startswith("The build was stopped, and the site is not whole.")
+
+
+def test_a_build_that_is_interrupted_at_the_terminal_ends_in_a_sentence(large):
+    large.chapter("pictures", ENDLESS)
+    building = subprocess.Popen(
+        BUILD,
+        cwd=large.root,
+        env=large.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    with building:
+        wait_for(lambda: kernels(building.pid))
+        os.killpg(building.pid, signal.SIGINT)  # as a terminal does it
+        said = building.communicate(timeout=60)[0]
+    assert building.returncode == 1 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith("The build was stopped, and the site is not whole.")
+
+
+def test_an_error_in_the_reading_of_one_page_ends_those_that_run_beside_it(large):
+    longest = MANY[0]
+    one_of_many(large, longest, ENDLESS, more="\nA longer page. " * 40)
+    large.write("book/index.md", "# Start\n\nThe number: {ledger}`number`." + "\nA longer page. " * 20)
+    large.write("book/pixelwise/ledger.py", "raise RuntimeError('out of ink')")
+    large.build(succeeds=False)  # in less time than run() gives it
+    assert "RuntimeError: out of ink" in large.printed
