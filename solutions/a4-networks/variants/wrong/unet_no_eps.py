@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 FAILS = {"UNet": "wrong"}
-HINT = "You probably left out what batch normalisation adds to a variance, 0.00001; without it a black image has no scores."
+HINT = "You probably left out what batch normalisation adds to a variance; without it a black image has no scores."
 
 
 class UNet(nn.Module):
