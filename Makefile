@@ -71,7 +71,7 @@ validate: $(READY) | system-jail  ## prove every assignment: right solutions ear
 test: $(TEST_READY) site | system-jail system-browser  ## all tests but the longest, the browser's among them (ten minutes)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@# A core for each of the two: threads that wait for each other take several times as long.
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --instafail --timeout 900
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout 900
 
 proof: $(TEST_READY) site | system-jail system-browser  ## the longest tests (some hours), or one of them: make proof P=kills
 	@$(BIN)/python -m tests.proof $(P)
