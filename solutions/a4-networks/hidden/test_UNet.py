@@ -230,7 +230,7 @@ def test_training_uses_the_batch(student, rng):
 
 
 def test_images_of_hardly_any_contrast(student, rng):
-    "In training, a normalisation adds a small number to every variance, which counts in faint images and in black ones."
+    "In training, a normalisation adds a small number to each variance, which counts in faint images and in black ones."
     net, values = built(student, rng, 2, 3, 3, 1, training=True)
     for contrast in (3e-3, 0.0):
         x = contrast * normal(rng, 3, 2, 8, 6)
