@@ -308,9 +308,13 @@ def test_what_a_score_sees(student, rng):
     net, values = built(student, rng, 2, 2, 2, 2)
     net.load({"score.bias": torch.full((2,), 50.0)})  # no gradient depends on it; a score is large then
     x, upstream = normal(rng, 1, 2, 60, 56), torch.zeros(1, 2, 60, 56)
-    upstream[0, 1, 30, 29] = 1.0
     leaf = x.clone().requires_grad_()
-    (wanted,) = torch.autograd.grad(expected(values, leaf, 2), leaf, upstream)
+    scores = expected(values, leaf, 2)[0, 1]
+    # A score behind units that are all off sees nothing, in a wrong network too: of some in the middle, one that does.
+    middle = [(row, column) for row in (26, 30, 34) for column in (25, 29, 33)]
+    seen = [torch.autograd.grad(scores[place], leaf, retain_graph=True)[0] for place in middle]
+    place, wanted = max(zip(middle, seen, strict=True), key=lambda pair: float(pair[1].norm()))
+    upstream[0, 1, *place] = 1.0
     (got,) = net.gradients(x, upstream=upstream)
     if got is None:
         raise Failure("the image has no gradient")
