@@ -130,9 +130,10 @@ def v3(
 ) -> DeepLab:
     """Return DeepLab v3 on ResNet: (N, 3, H, W) to logits (N, classes, H, W).
 
-    `depth`, `width`, `output_stride` and `grid` are those of `resnet.body`; without `grid` blocks are torchvision's. A
-    branch of the pyramid has `head` channels and one of `rates`, in the paper 6, 12 and 18 at a stride of 16 pixels and
-    twice as much at 8. The mean of a map needs more than one image for batch normalisation in training.
+    `width`, `output_stride` and `grid` are those of `resnet.body`; without `grid` blocks are torchvision's, and for
+    ResNet-18, which has two blocks in conv5, it must have two factors. A branch of the pyramid has `head` channels and
+    one of `rates`, in the paper 6, 12 and 18 at a stride of 16 pixels and twice as much at 8. The mean of a map needs
+    more than one image for batch normalisation in training.
 
     torchvision's network has `output_stride=8, grid=None, dropout=0.5, extra=True, aligned=False`: dropout behind the
     pyramid, then an extra 3×3 convolution before the scores, and maps upsampled as `DeepLab` says.

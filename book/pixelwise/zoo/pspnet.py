@@ -27,6 +27,8 @@ class PyramidPooling(nn.Module):
     The map itself is concatenated with the means, each after a 1×1 convolution to `channels`, batch normalisation and
     ReLU. On a map with fewer than b units along a side, neighbouring regions share units. The means of one region need
     more than one image for batch normalisation in training.
+
+    Raises `ValueError` for `bins` that are not different numbers from 1 on.
     """
 
     def __init__(self, in_channels: int, channels: int, bins: Sequence[int] = BINS) -> None:
