@@ -39,7 +39,7 @@ class PyramidPooling(nn.Module):
             self.levels[f"bins{count}"] = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(count), **reduce))
 
     def forward(self, x: Tensor) -> Tensor:
-        # Regions are centred between the map's units; stretching their map over it keeps them there.
+        # Regions divide the map evenly: stretched over it, each mean stands at the middle of its region.
         means = [
             F.interpolate(level(x), size=x.shape[2:], mode="bilinear", align_corners=False)
             for level in self.levels.values()
