@@ -19,12 +19,14 @@ from pixelwise.tracing import Trace, trace
 from pixelwise.zoo import (
     alexnet,
     deconvnet,
+    deeplab,
     densenet,
     fcn,
     googlenet,
     lenet,
     mlp_mixer,
     mobilenet,
+    pspnet,
     resnet,
     resnext,
     segnet,
@@ -32,6 +34,7 @@ from pixelwise.zoo import (
     shufflenet,
     swin,
     unet,
+    upernet,
     vgg,
     vit,
     wide_resnet,
@@ -113,6 +116,45 @@ MODELS = {
         Model("deconvnet", "deconvnet", 2015, deconvnet.DeconvNet, (3, 224, 224), "noh2015learning", _SEGMENTATION),
         Model("segnet", "segnet", 2017, segnet.SegNet, (3, 360, 480), "badrinarayanan2017segnet", _SEGMENTATION),
         Model("unet", "unet", 2015, unet.UNet, (3, 572, 572), "ronneberger2015unet", _SEGMENTATION),
+        Model("deeplab_v1", "deeplab", 2015, deeplab.v1, (3, 321, 321), "chen2015semantic", _SEGMENTATION),
+        Model("deeplab_v2_vgg16", "deeplab", 2018, deeplab.v2_vgg, (3, 321, 321), "chen2018deeplab", _SEGMENTATION),
+        Model(
+            "deeplab_v2_resnet101", "deeplab", 2018, deeplab.v2_resnet, (3, 321, 321), "chen2018deeplab", _SEGMENTATION
+        ),
+        *(
+            Model(
+                f"deeplab_v3_resnet{depth}",
+                "deeplab",
+                2017,
+                partial(deeplab.v3, depth=depth),
+                (3, 513, 513),
+                "chen2017rethinking",
+                _SEGMENTATION,
+            )
+            for depth in (50, 101)
+        ),
+        Model(
+            "deeplab_v3plus_resnet101",
+            "deeplab",
+            2018,
+            deeplab.DeepLabV3Plus,
+            (3, 513, 513),
+            "chen2018encoder",
+            _SEGMENTATION,
+        ),
+        *(
+            Model(
+                f"pspnet_resnet{depth}",
+                "pspnet",
+                2017,
+                partial(pspnet.PSPNet, depth=depth),
+                (3, 473, 473),
+                "zhao2017pyramid",
+                _SEGMENTATION,
+            )
+            for depth in (50, 101)
+        ),
+        Model("upernet_resnet50", "upernet", 2018, upernet.UperNet, (3, 512, 512), "xiao2018unified", _SEGMENTATION),
     )
 }
 
@@ -120,7 +162,8 @@ MODELS = {
 def build(name: str, classes: int | None = None, **options: Any) -> nn.Module:
     """Return the network called `name`, untrained, with `classes` outputs (a segmentation network's for each pixel).
 
-    Unless given these are ImageNet's 1000, LeNet-5's ten, the 21 of VOC 2012 with its background, or U-Net's two.
+    Unless given these are ImageNet's 1000, LeNet-5's ten, the 21 of VOC 2012 with its background, U-Net's two, or the
+    150 of ADE20K for PSPNet and UperNet.
 
     `options` are its family's own, as in the function that its file is named after.
 

@@ -14,8 +14,8 @@ def resnext(
     as many channels a group in each stage after it (figure 3c). `stride_on` is as in `resnet.bottleneck`.
     """
 
-    def block(in_channels: int, width: int, stride: int) -> resnet.Residual:
+    def block(in_channels: int, width: int, stride: int, dilations: tuple[int, int]) -> resnet.Residual:
         inner = cardinality * base_width * width // 64
-        return resnet.bottleneck(in_channels, width, stride, stride_on, inner, groups=cardinality)
+        return resnet.bottleneck(in_channels, width, stride, stride_on, inner, groups=cardinality, dilations=dilations)
 
     return resnet.stacked(block, resnet.DEPTHS[depth], classes)

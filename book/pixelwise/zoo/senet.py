@@ -36,10 +36,10 @@ def se_resnet(depth: int = 50, classes: int = 1000, stride_on: str = "3x3", redu
     Each bottleneck's path ends in a `SqueezeExcitation`; `stride_on` is as in `resnet.bottleneck`.
     """
 
-    def block(in_channels: int, width: int, stride: int) -> resnet.Residual:
+    def block(in_channels: int, width: int, stride: int, dilations: tuple[int, int]) -> resnet.Residual:
         def gated(channels: int) -> SqueezeExcitation:
             return SqueezeExcitation(channels, reduction)
 
-        return resnet.bottleneck(in_channels, width, stride, stride_on, after=gated)
+        return resnet.bottleneck(in_channels, width, stride, stride_on, after=gated, dilations=dilations)
 
     return resnet.stacked(block, resnet.DEPTHS[depth], classes)

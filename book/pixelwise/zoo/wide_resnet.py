@@ -11,7 +11,7 @@ def wide_resnet(depth: int = 50, widen: int = 2, classes: int = 1000, stride_on:
     What goes in and out of a block is as in ResNet; `stride_on` is as in `resnet.bottleneck`.
     """
 
-    def block(in_channels: int, width: int, stride: int) -> resnet.Residual:
-        return resnet.bottleneck(in_channels, width, stride, stride_on, inner=widen * width)
+    def block(in_channels: int, width: int, stride: int, dilations: tuple[int, int]) -> resnet.Residual:
+        return resnet.bottleneck(in_channels, width, stride, stride_on, inner=widen * width, dilations=dilations)
 
     return resnet.stacked(block, resnet.DEPTHS[depth], classes)
