@@ -177,6 +177,14 @@ def test_the_conventions_differ_where_the_best_object_of_a_detection_was_found_b
     assert detection.matched(found, truth, (0.5,), "voc2010").tolist() == [[1, 0]]
 
 
+def test_of_two_objects_with_the_same_iou_coco_takes_the_last_and_voc_the_first():
+    truth = Objects(torch.tensor([[0.0, 0.0, 7.0, 10.0], [3.0, 0.0, 10.0, 10.0]]), torch.tensor([0, 0]))
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [3.0, 0.0, 11.0, 10.0]])  # the second meets the last object alone
+    found = Detections(boxes, torch.tensor([0, 0]), torch.tensor([0.9, 0.8]))
+    assert detection.matched(found, truth, (0.5,), "coco").tolist() == [[1, 0]]
+    assert detection.matched(found, truth, (0.5,), "voc2010").tolist() == [[1, 1]]
+
+
 def test_a_crowd_takes_any_number_of_detections_and_an_ignored_object_one():
     truth = Objects(torch.tensor([[0.0, 0.0, 40.0, 20.0]]), torch.tensor([0]), crowd=torch.tensor([True]))
     found = Detections(

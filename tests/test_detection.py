@@ -281,6 +281,14 @@ def test_anchors_are_assigned_by_the_rules_of_faster_r_cnn(anchors, objects, eve
     assert found.dtype == torch.int64 and found.tolist() == wanted
 
 
+def test_an_anchor_at_a_threshold_is_above_it_and_one_that_meets_no_object_finds_none():
+    anchors = torch.tensor([[0.0, 0.0, 4.0, 2.0], [0.0, 0.0, 4.0, 1.0], [9.0, 9.0, 10.0, 10.0]])
+    objects = torch.tensor([[0.0, 0.0, 4.0, 4.0]])  # IoU 1/2, 1/4 and 0
+    assert detection.assign(anchors, objects, 0.5, 0.25, every_object=False).tolist() == [0, UNDECIDED, BACKGROUND]
+    assert detection.assign(anchors, objects, 0.0, 0.0, every_object=False).tolist() == [0, 0, BACKGROUND]
+    assert detection.assign(anchors, objects[:0]).tolist() == [BACKGROUND] * 3
+
+
 def test_anchors_are_assigned_as_by_torchvision():
     generator = torch.Generator().manual_seed(3)
     anchors = detection.grid_anchors(detection.anchor_shapes((12, 24)), (9, 9), 10).flatten(0, 2)
