@@ -185,6 +185,14 @@ def test_of_two_objects_with_the_same_iou_coco_takes_the_last_and_voc_the_first(
     assert detection.matched(found, truth, (0.5,), "voc2010").tolist() == [[1, 1]]
 
 
+@pytest.mark.parametrize("k", range(10, 20))
+def test_an_iou_that_equals_a_threshold_is_enough(k):
+    truth = Objects(torch.tensor([[0.0, 0.0, 20.0, 1.0]]), torch.tensor([0]))
+    found = Detections(torch.tensor([[0.0, 0.0, k, 1.0]]), torch.tensor([0]), torch.tensor([0.5]))  # an IoU of k / 20
+    states = detection.matched(found, truth, detection.precision_recall.COCO_THRESHOLDS, "coco")
+    assert states.flatten().tolist() == [1] * (k - 9) + [0] * (19 - k)
+
+
 def test_a_crowd_takes_any_number_of_detections_and_an_ignored_object_one():
     truth = Objects(torch.tensor([[0.0, 0.0, 40.0, 20.0]]), torch.tensor([0]), crowd=torch.tensor([True]))
     found = Detections(
