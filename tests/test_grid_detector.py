@@ -143,6 +143,14 @@ def test_the_loss_is_that_of_its_definition(radius, device):  # noqa: F811
         assert nothing.item() == pytest.approx(defined_loss(outputs[1:2], objects[1:2], radius), rel=1e-5)
 
 
+def test_a_cell_of_an_object_counts_also_where_an_ignored_one_lies_around_it():
+    boxes, gone = torch.tensor([[2.0, 2, 14, 14], [0, 0, 30, 30]]), torch.tensor([False, True])
+    objects = [Objects(boxes, torch.tensor([1, 0]), gone)]
+    outputs = torch.randn(1, 8, 5, 5, generator=torch.Generator().manual_seed(6))
+    found = grid_detector.loss(outputs, grid_detector.packed(objects), radius=0)
+    assert found.item() == pytest.approx(defined_loss(outputs, objects, 0), rel=1e-5)
+
+
 def test_outputs_that_say_the_truth_have_no_loss():
     packed = grid_detector.packed(SPREAD)
     assert grid_detector.loss(saying(SPREAD, (8, 8), classes=3), packed, radius=0).item() == pytest.approx(0, abs=1e-4)
