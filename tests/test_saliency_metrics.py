@@ -86,6 +86,13 @@ def test_a_constant_map_knows_nothing():
     assert scores.similarity(0 * constant, torch.rand(1, 3, 4)).isnan().all()
 
 
+def test_a_constant_map_is_constant_also_where_its_mean_is_rounded():
+    constants = [torch.full((1, 1, n), 0.1, dtype=torch.float64) for n in range(2, 60)]
+    assert any((each.mean() != 0.1).item() for each in constants)
+    for each in constants:
+        assert scores.nss(each, torch.ones_like(each, dtype=torch.bool)).isnan().all()
+
+
 def test_without_fixations_here_or_elsewhere_nothing_is_defined():
     values, none, some = torch.rand(2, 3, 4), torch.zeros(2, 3, 4, dtype=torch.int), torch.ones(2, 3, 4).int()
     for found in (

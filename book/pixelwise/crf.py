@@ -121,7 +121,8 @@ def mean_field(
     what is kept of each image then lives until the backward pass. No gradient flows to the images.
 
     Raises `ValueError` when the shapes do not fit together, when the compatibility is not (K, K) and symmetric, when
-    `steps` is negative, and unless `damping` is from 0 to below 1.
+    `steps` is negative, unless `damping` is from 0 to below 1, and for NaN or ±∞; scores of −∞ may rule out some of a
+    pixel's labels.
 
     Source: algorithm 1 of Krähenbühl and Koltun 2011.
     """
@@ -207,6 +208,10 @@ def _checked(
             f"of {classes}×{classes}, since a pair has no order."
         )
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    if F.log_softmax(scores, dim=1).isnan().any() or not images.isfinite().all():
+        raise ValueError(
+            "Scores and images must be finite; only −∞ may rule labels out, and leaves each pixel at least one."
+        )
     return scores, mu.to(scores)
 
 
