@@ -1,4 +1,4 @@
-"""Losses that segmentation networks are trained with.
+"""Losses that segmentation networks are trained with, and one for depth.
 
     loss = cross_entropy(network(images), labels)                      # one term for each pixel
     loss = lovasz(network(images), labels)                             # one term for each class
@@ -14,6 +14,8 @@ their size. They share two conventions:
 - `classes="present"` takes the mean over the classes that the labels contain, `classes="all"` over all K;
 - `per_image=False` treats the batch as one image with many pixels, as scores treat a data set; `per_image=True`
   computes the loss of each image and takes the mean over the images that have a scored pixel.
+
+`scale_invariant` is for depth, (N, H, W), and has conventions of its own.
 """
 
 from typing import Literal
@@ -135,6 +137,39 @@ def lovasz(
     jaccard = 1 - (size - foreground.cumsum(-1)) / (size + background.cumsum(-1)).clamp(min=1)
     steps = jaccard.diff(dim=-1, prepend=torch.zeros_like(size))
     return _mean((errors * steps.to(errors.dtype)).sum(-1), y, scored, classes)
+
+
+def scale_invariant(log_prediction: Tensor, depth: Tensor, balance: float = 0.5) -> Tensor:
+    """Return the mean over images of Σ d²/n − λ (Σ d)²/n², d = log prediction − log depth at the n scored pixels.
+
+    `log_prediction` (N, H, W) is the natural logarithm of the predicted depth, which a network may give with any sign;
+    `depth` (N, H, W) is the true one, in the unit of the prediction. Pixels without a true depth are void: those where
+    it is 0, negative, infinite (sky) or NaN. Images that are all void do not count.
+
+    λ is `balance`. At 0 the loss is the mean squared error of the logarithm; at 1 it is the variance of d, and a factor
+    on all depths of an image, which shifts d, changes nothing; at 0.5, the paper's choice for training, it is their
+    mean. Depth in half precision is widened to float32.
+
+    Raises `ValueError` when the shapes differ, and for a λ below 0 or above 1.
+
+    Source: Eigen et al., Depth map prediction from a single image using a multi-scale deep network, 2014, equation 4.
+    """
+    if log_prediction.shape != depth.shape or depth.ndim != 3:
+        raise ValueError(
+            f"A log depth of the shape {tuple(log_prediction.shape)} and a depth of the shape {tuple(depth.shape)} do "
+            "not fit: both must be (N, H, W)."
+        )
+    if not 0 <= balance <= 1:
+        raise ValueError(f"λ is {balance}: it lies from 0, the squared error, to 1, which ignores the scale.")
+    scored = (depth > 0) & depth.isfinite()
+    truth = _widened(depth).where(scored, 1).log()
+    difference = (_widened(log_prediction) - truth).where(scored, 0)
+    pixels = scored.sum((1, 2))
+    mean = difference.sum((1, 2)) / pixels.clamp(min=1)
+    # The same sums as those above; subtracting the mean first loses no digits where one scale is wrong by far.
+    spread = (difference - mean[:, None, None]).where(scored, 0)
+    variance = spread.square().sum((1, 2)) / pixels.clamp(min=1)
+    return (variance + (1 - balance) * mean.square()).sum() / (pixels > 0).sum().clamp(min=1)
 
 
 def class_weights(
