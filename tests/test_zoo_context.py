@@ -216,6 +216,6 @@ def test_a_small_network_learns_one_batch_by_heart(name):
     images = torch.rand(2, 3, 32, 32)
     labels = torch.zeros(2, 32, 32, dtype=torch.long)
     labels[0, :, 13:], labels[1, 8:24] = 1, 2
-    losses = fit(network, images, labels, steps=80, learning_rate=0.05)
+    losses = fit(network, images, labels, steps=120, recipe="adamw", learning_rate=0.01)
     assert losses[0] > 0.5
     assert losses[-1] < 0.2
