@@ -98,6 +98,8 @@ def test_survivors_are_told_and_those_that_are_recorded_are_not(assignment, tmp_
         assert again["scale"].survivors == () and again["scale"].share == 1.0
         assert set(again["scale"].equivalent) == set(found["scale"].survivors)
         assert len(problems) == 1 and "remove it" in problems[0]
+        path.write_text("\n".join([*told, "sometimes = true"]), encoding="utf-8")  # the last one, which is gone
+        assert tally(assignment, LocalExecutor(2), 5)[1] == []
     finally:
         path.unlink()
 
@@ -108,6 +110,7 @@ def test_survivors_are_told_and_those_that_are_recorded_are_not(assignment, tmp_
         ("[[mutant]", "cannot be read"),
         ("[[mutant]]\nof = 'a'", "entry 1 should say"),
         ("[[mutant]]\nof='a'\nexercise='b'\nbefore='c'\nafter='d'\nwhy=' '", "not empty, why"),
+        ("[[mutant]]\nof='a'\nexercise='b'\nbefore='c'\nafter='d'\nwhy='e'\nsometimes='yes'", "sometimes = true"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_refused_in_a_sentence(assignment, text, sentence):

@@ -9,7 +9,8 @@ Those that are right are in ``variants/equivalent.toml`` of their assignment, ea
     after = "return k * x"
     why = "A product is the same either way round."
 
-Anything else that survives is a problem, and so is an entry that fits no survivor any more.
+Anything else that survives is a problem, and so is an entry that fits no survivor any more. A mutant that earns
+everything in some draws and not in others, such as a training that ends near the bar, says so: ``sometimes = true``.
 """
 
 import tomllib
@@ -48,6 +49,14 @@ class Survivor:
         """It as an entry of ``equivalent.toml``, with the reason left to be written."""
         quoted = {key: _quoted(getattr(self, key)) for key in _KEYS}
         return "\n".join(["[[mutant]]", *(f"{key} = {value}" for key, value in quoted.items()), 'why = ""', ""])
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a survivor is recorded; ``sometimes``: it survives in some draws, and in others it does not."""
+
+    why: str
+    sometimes: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,15 +107,16 @@ def tally(
     for name in assignment.exercises:
         alive = dict.fromkeys(each for each in survivors if each.exercise == name)
         killed = made[name] - sum(each.exercise == name for each in survivors)
-        equivalent = {each: known[each] for each in alive if each in known}
+        equivalent = {each: known[each].why for each in alive if each in known}
         found[name] = Tally(made[name], killed, equivalent, tuple(each for each in alive if each not in known))
     problems = [str(each) for one in found.values() for each in one.survivors]
     path = _path(assignment).relative_to(assignment.root)
-    problems += [f"{path}: no survivor is {str(each)!r}; remove it" for each in known if each not in survivors]
+    always = [each for each, reason in known.items() if not reason.sometimes]
+    problems += [f"{path}: no survivor is {str(each)!r}; remove it" for each in always if each not in survivors]
     return found, problems
 
 
-def recorded(assignment: Assignment) -> dict[Survivor, str]:
+def recorded(assignment: Assignment) -> dict[Survivor, Reason]:
     """The mutants that an author recorded as right, and why. Raises `AssignmentError`."""
     path = _path(assignment)
     if not path.exists():
@@ -118,9 +128,13 @@ def recorded(assignment: Assignment) -> dict[Survivor, str]:
         raise AssignmentError(f"{where} cannot be read: {error}") from error
     found = {}
     for at, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or set(entry) != {*_KEYS, "why"} or not str(entry["why"]).strip():
-            raise AssignmentError(f"{where}: entry {at} should say {', '.join(_KEYS)} and, not empty, why")
-        found[Survivor(**{key: entry[key] for key in _KEYS})] = entry["why"]
+        keys = set(entry) - {"sometimes"} if isinstance(entry, dict) else set()
+        sometimes = entry.get("sometimes", False) if keys else False
+        if keys != {*_KEYS, "why"} or not str(entry["why"]).strip() or not isinstance(sometimes, bool):
+            raise AssignmentError(
+                f"{where}: entry {at} should say {', '.join(_KEYS)} and, not empty, why; it may say sometimes = true"
+            )
+        found[Survivor(**{key: entry[key] for key in _KEYS})] = Reason(entry["why"], sometimes)
     return found
 
 
