@@ -68,7 +68,7 @@ bundles: $(READY)  ## the zips that students download
 validate: $(READY) | system-jail  ## prove every assignment: right solutions earn all, wrong ones do not
 	@$(BIN)/autograder validate
 
-test: $(TEST_READY) site | system-jail system-browser  ## all tests but the longest, the browser's among them (ten minutes)
+test: $(TEST_READY) site | system-jail system-browser  ## all tests but the longest, the browser's among them (half an hour)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@# A core for each of the two: threads that wait for each other take several times as long.
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --timeout 900

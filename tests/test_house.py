@@ -1,6 +1,7 @@
 """The house: rooms import only from those above them, no two files import each other, and files stay small."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_every_room_is_in_the_list_and_says_what_it_is_for():
     for name in ROOMS:
         module = f"autograder.{name}"
         assert len(ast.get_docstring(ast.parse(FILES[module].read_text())) or "") > 40, module
+
+
+def test_the_guide_names_every_file_of_every_room():
+    guide = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    rooms = re.split(r"^(\w+)/ {2,}", guide.partition("has rooms.")[2].split("```")[1], flags=re.MULTILINE)
+    listed = {name: set(re.findall(r"\w+", text)) for name, text in zip(rooms[1::2], rooms[2::2], strict=True)}
+    assert list(listed) == list(ROOMS)
+    files = {tuple(module.split(".")[1:]) for module in FILES if room(module) not in ("", "cli")}
+    inside = {"inside"}  # a room in a room, whose files are listed with it
+    missing = {f"{each[0]}/{each[-1]}" for each in files if set(each[1:]) - inside - listed[each[0]]}
+    assert missing == set()
 
 
 @pytest.mark.parametrize("module", FILES)
