@@ -46,7 +46,7 @@ def main() -> int:
     print(f"== building the site ({len(parse_toc_yaml('_toc.yml'))} pages; log in {LOG})", flush=True)
     LOG.parent.mkdir(exist_ok=True)
     start = time.monotonic()
-    stopped: list[None] = []
+    stopped = False
     # -P: modules are found as anywhere else, not first beside this file.
     worker = [sys.executable, "-P", __file__, WORKER]
     with (
@@ -55,8 +55,10 @@ def main() -> int:
     ):
         # A build that goes on without anybody following it would disturb the next one.
         def stop(*_: object) -> None:
+            nonlocal stopped
             if build.poll() is None:
-                stopped.append(end(psutil.Process(build.pid)))
+                stopped = True
+                end(psutil.Process(build.pid))
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)

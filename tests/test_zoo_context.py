@@ -7,7 +7,7 @@ from torch import nn
 
 from pixelwise import zoo
 from pixelwise.train import fit
-from pixelwise.zoo import deeplab, pspnet
+from pixelwise.zoo import deeplab, pspnet, resnet
 from tests.test_zoo_dilated import SMALL, convolution, count, draw_, on_meta, one_thread, small
 
 __all__ = ["one_thread"]  # pytest finds it here
@@ -81,9 +81,9 @@ def test_the_pyramid_of_v3_is_its_five_branches():
 @torch.no_grad()
 def test_a_rate_as_large_as_the_map_leaves_the_middle_tap_alone():
     """Section 3.3 of DeepLab v3: far taps read nothing but padding, which is why the pyramid has a mean of the map."""
-    branch = deeplab.rectified(3, 4, 3, dilation=9).eval()
+    branch = resnet.rectified(3, 4, 3, dilation=9).eval()
     x = torch.randn(1, 3, 9, 9)
-    middle = deeplab.rectified(3, 4, 1).eval()
+    middle = resnet.rectified(3, 4, 1).eval()
     middle.conv.weight.copy_(branch.conv.weight[:, :, 1:2, 1:2])
     torch.testing.assert_close(branch(x), middle(x))
     x = torch.randn(1, 3, 10, 10)

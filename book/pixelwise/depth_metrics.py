@@ -15,6 +15,11 @@ import torch
 from torch import Tensor
 
 
+def has_depth(depth: Tensor) -> Tensor:
+    """Return at which pixels there is a true depth, of any shape: positive and finite; the others are void."""
+    return (depth > 0) & depth.isfinite()
+
+
 def depth_sums(prediction: Tensor, depth: Tensor) -> Tensor:
     """Return the sums that depth scores are computed from, one row an image: (N, 8), float64.
 
@@ -29,7 +34,7 @@ def depth_sums(prediction: Tensor, depth: Tensor) -> Tensor:
             f"A prediction of the shape {tuple(prediction.shape)} and a depth of the shape {tuple(depth.shape)} do not "
             "fit: both must be (N, H, W)."
         )
-    scored = (depth > 0) & depth.isfinite()
+    scored = has_depth(depth)
     p, y = (each.double().where(scored, 1).flatten(1) for each in (prediction, depth))
     impossible = ~((p > 0) & p.isfinite())
     if impossible.any():

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelwise.data import VOID
+from pixelwise.depth_metrics import has_depth
 from pixelwise.metrics import check_labels, image_confusions
 
 Averaged = Literal["present", "all"]
@@ -161,7 +162,7 @@ def scale_invariant(log_prediction: Tensor, depth: Tensor, balance: float = 0.5)
         )
     if not 0 <= balance <= 1:
         raise ValueError(f"λ is {balance}: it lies from 0, the squared error, to 1, which ignores the scale.")
-    scored = (depth > 0) & depth.isfinite()
+    scored = has_depth(depth)
     truth = _widened(depth).where(scored, 1).log()
     difference = (_widened(log_prediction) - truth).where(scored, 0)
     pixels = scored.sum((1, 2))

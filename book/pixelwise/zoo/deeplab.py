@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, cat, nn
 
 from pixelwise.zoo import resnet, vgg
+from pixelwise.zoo.resnet import rectified
 
 
 class DeepLab(nn.Module):
@@ -208,7 +209,7 @@ class Pyramid(nn.Module):
         super().__init__()
         self.branches = nn.ModuleDict({"rate0": rectified(in_channels, channels, 1)})
         for rate in different(rates, "rates"):
-            self.branches[f"rate{rate}"] = rectified(in_channels, channels, 3, rate)
+            self.branches[f"rate{rate}"] = rectified(in_channels, channels, 3, dilation=rate)
         self.image = nn.Sequential(
             OrderedDict(pool=nn.AdaptiveAvgPool2d(1), **dict(rectified(in_channels, channels, 1).named_children()))
         )
@@ -228,13 +229,6 @@ class Summed(nn.ModuleDict):
         for other in others:
             first = first + other
         return first
-
-
-def rectified(in_channels: int, channels: int, kernel: int, dilation: int = 1) -> nn.Sequential:
-    """Return a convolution that keeps the size, its batch normalisation and its ReLU."""
-    layers = resnet.normalised(in_channels, channels, kernel, dilation=dilation)
-    layers.add_module("relu", nn.ReLU())
-    return layers
 
 
 def upsampled(x: Tensor, factor: int, height: int, width: int) -> Tensor:

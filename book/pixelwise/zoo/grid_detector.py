@@ -27,6 +27,8 @@ from pixelwise.detection import (
     iou,
     nms,
 )
+from pixelwise.zoo.deeplab import initialise
+from pixelwise.zoo.resnet import basic, rectified
 
 STRIDE = 8
 # The side in pixels of the anchor of each cell; a box is predicted as its difference from it.
@@ -46,23 +48,19 @@ class GridDetector(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 5, width: int = 16) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
-        self.stem = _convolution(in_channels, width, stride=2)
+        self.stem = rectified(in_channels, width, 3, stride=2)
         self.stages = nn.ModuleDict()
         for number, (before, made) in enumerate(pairwise(widths), start=1):
             self.stages[f"stride{2 ** (number + 1)}"] = nn.Sequential(
-                OrderedDict(down=_convolution(before, made, stride=2), block=Residual(made))
+                OrderedDict(down=rectified(before, made, 3, stride=2), block=basic(made, made))
             )
         self.lateral = nn.ModuleDict({"stride16": nn.Conv2d(widths[3], widths[2], 1)})
         self.lateral["stride32"] = nn.Conv2d(widths[4], widths[2], 1)
         self.head = nn.Sequential(
-            OrderedDict(norm=nn.BatchNorm2d(widths[2]), relu=nn.ReLU(), block=Residual(widths[2]))
+            OrderedDict(norm=nn.BatchNorm2d(widths[2]), relu=nn.ReLU(), block=basic(widths[2], widths[2]))
         )
         self.predict = nn.Conv2d(widths[2], 5 + classes, 1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        initialise(self)
         with torch.no_grad():
             self.predict.weight.mul_(0.1)
             # Few cells hold an object: starting from a probability of 0.02 keeps the first losses from the others low
@@ -78,19 +76,6 @@ class GridDetector(nn.Module):
         for name, layer in self.lateral.items():
             x = x + F.interpolate(layer(maps[name]), size=x.shape[2:], mode="bilinear", align_corners=False)
         return self.predict(self.head(x))
-
-
-class Residual(nn.Module):
-    """Two 3×3 convolutions whose result is added to their input: (N, C, H, W) to the same."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _convolution(channels, channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.norm(self.second(self.first(x))))
 
 
 def packed(objects: Sequence[Objects]) -> Tensor:
@@ -198,12 +183,3 @@ def _centre_in_ignored(objects: Tensor, grid: tuple[int, int]) -> Tensor:
     in_columns = (across[:, None] >= x0) & (across[:, None] < x1)
     in_rows = (down[:, None, None] >= y0) & (down[:, None, None] < y1)
     return (in_columns & in_rows & (kind == IGNORED)).any(-1)
-
-
-def _convolution(before: int, made: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(before, made, 3, stride=stride, padding=1, bias=False), norm=nn.BatchNorm2d(made),
-            relu=nn.ReLU(),
-        )
-    )  # fmt: skip

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, cat, nn
 
 from pixelwise.zoo import resnet
-from pixelwise.zoo.deeplab import different, initialise, rectified, upsampled
+from pixelwise.zoo.deeplab import different, initialise, upsampled
+from pixelwise.zoo.resnet import rectified
 
 BINS = (1, 2, 3, 6)
 

@@ -88,6 +88,13 @@ def normalised(
     return nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(channels)))
 
 
+def rectified(in_channels: int, channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Return what `normalised` does and a ReLU."""
+    layers = normalised(in_channels, channels, kernel, stride, dilation=dilation)
+    layers.add_module("relu", nn.ReLU())
+    return layers
+
+
 # Makes a block from (in_channels, width, stride, dilations).
 Block: TypeAlias = Callable[[int, int, int, tuple[int, int]], Residual]
 

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 
 from pixelwise.zoo import resnet
-from pixelwise.zoo.deeplab import initialise, rectified, upsampled
+from pixelwise.zoo.deeplab import initialise, upsampled
 from pixelwise.zoo.pspnet import BINS, PyramidPooling
+from pixelwise.zoo.resnet import rectified
 
 STRIDES = {"conv2": 4, "conv3": 8, "conv4": 16, "conv5": 32}
 
