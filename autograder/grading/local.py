@@ -164,13 +164,33 @@ def _work(pipe: Connection, root: Path, name: str, control: socket.socket) -> No
     assignment = load_assignment(root, name)
     control.settimeout(120)
     gc.freeze()  # what is imported stays, and looking through it again and again takes a twentieth of the time
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+    with contextlib.suppress(_GraderIsGone, KeyboardInterrupt):
         process_supervisor(control)
         while True:
+            task = _hear(pipe)
             try:
-                pipe.send(grade_here(assignment, pipe.recv()))
+                answer: Report | Exception = grade_here(assignment, task)
             except (AssignmentError, JailError) as error:
-                pipe.send(error)
+                answer = error
+            _say(pipe, answer)
+
+
+class _GraderIsGone(Exception):
+    """The grader has closed its end of the pipe."""
+
+
+def _hear(pipe: Connection) -> Task:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):  # an OSError where the grader left the last answer unread
+        raise _GraderIsGone from None
+
+
+def _say(pipe: Connection, answer: Report | Exception) -> None:
+    try:
+        pipe.send(answer)
+    except OSError:
+        raise _GraderIsGone from None
 
 
 def _remove_folder_of_fork_server() -> None:

@@ -171,7 +171,8 @@ def _serve(pipe: Connection, root: Path, name: str) -> None:
     try:
         pipe.send(("done", _record(pipe, names, load_assignment(root, name))))
     except Exception as error:
-        pipe.send(("refused", in_a_sentence(error)))
+        with contextlib.suppress(OSError):  # there may be no grader any more
+            pipe.send(("refused", in_a_sentence(error)))
 
 
 def _receive(pipe: Connection, names: queue.SimpleQueue[str | None]) -> None:
