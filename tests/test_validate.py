@@ -1,5 +1,6 @@
 """`autograder validate` proves an assignment, and each of its checks can fail."""
 
+import dataclasses
 import json
 import shutil
 
@@ -7,6 +8,7 @@ import nbformat
 import pytest
 
 from autograder.authoring import student_run, tested, validate
+from autograder.authoring.survivors import Tally
 from autograder.course.assignment import load_assignment
 from autograder.course.errors import AssignmentError
 from autograder.grading.executor import Executor
@@ -251,6 +253,22 @@ def test_what_holds_is_recorded_until_its_files_change(root, graded):
     assert row.made is None and row.reasons == {}
     edit(root / "solutions" / NAME / "hidden" / "test_scale.py", '"""', '"""Another. ')
     assert [row.current for row in tested.rows(load_assignment(root, NAME))] == [False]
+
+
+def test_a_record_of_the_same_files_keeps_what_it_was_not_asked_to_try_again(root, graded):
+    found, _ = graded(draws=2)
+    assignment = load_assignment(root, NAME)
+    mutants = {"scale": Tally(made=5, killed=3, equivalent={"a": "the same", "b": "the same"})}
+    tested.record(assignment, dataclasses.replace(found, mutants=mutants), 1)
+    tested.record(assignment, found, 2)
+    tested.record(assignment, found, 1)
+    (row,) = tested.rows(assignment)
+    assert (row.draws, row.made, row.killed, row.reasons, row.current) == (2, 5, 3, {"the same": 2}, True)
+    edit(root / "solutions" / NAME / "hidden" / "test_scale.py", '"""', '"""Another. ')
+    changed = load_assignment(root, NAME)
+    tested.record(changed, found, 1)
+    (row,) = tested.rows(changed)
+    assert (row.draws, row.made, row.current) == (1, None, True)
 
 
 def test_what_does_not_hold_is_not_recorded(root, graded):

@@ -17,6 +17,7 @@ from autograder.course import files
 from autograder.course.assignment import HIDDEN, VISIBLE, Assignment, reference_sources
 
 FILE = "tested.json"
+_NOTHING: dict[str, Any] = {"of": "", "draws": 0, "exercises": {}}
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,16 @@ class Row:
 
 
 def record(assignment: Assignment, found: Validation, draws: int) -> str:
-    """Write what was found, all of which holds, and return the file's text. Raises `ValueError` where it does not."""
+    """Write what was found, all of which holds, and return the file's text. Raises `ValueError` where it does not.
+
+    What the file says of the same suites, solutions and variants already is kept: draws and mutants take long, so that
+    one may be tried today and the other tomorrow.
+    """
     if not found.holds:
         raise ValueError("what does not hold is not recorded")
+    before = _recorded(assignment)
+    if before["of"] != digest(assignment):
+        before = _NOTHING
     tried = list(variants.read_variants(assignment))
     exercises: dict[str, Any] = {}
     for name in assignment.exercises:
@@ -59,8 +67,10 @@ def record(assignment: Assignment, found: Validation, draws: int) -> str:
             for why in tally.equivalent.values():
                 reasons[why] = reasons.get(why, 0) + 1
             one["mutants"] = {"made": tally.made, "killed": tally.killed, "right": reasons}
+        elif "mutants" in (known := before["exercises"].get(name, {})):
+            one["mutants"] = known["mutants"]
         exercises[name] = one
-    data = {"of": digest(assignment), "draws": draws, "exercises": exercises}
+    data = {"of": digest(assignment), "draws": max(draws, before["draws"]), "exercises": exercises}
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     files.write_whole(assignment.source / FILE, text)
     return text
@@ -68,10 +78,7 @@ def record(assignment: Assignment, found: Validation, draws: int) -> str:
 
 def rows(assignment: Assignment) -> Iterator[Row]:
     """What is recorded of an assignment's exercises, in their order; nothing where there is no record."""
-    path = assignment.source / FILE
-    if not path.exists():
-        return
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = _recorded(assignment)
     current = data["of"] == digest(assignment)
     for name, exercise in assignment.exercises.items():
         if (one := data["exercises"].get(name)) is not None:
@@ -79,6 +86,11 @@ def rows(assignment: Assignment) -> Iterator[Row]:
             made, killed, reasons = mutants["made"], mutants["killed"], mutants["right"]
             counts = one["tests"], one["right"], one["wrong"], data["draws"]
             yield Row(assignment.name, name, exercise.title, *counts, made, killed, reasons, current)
+
+
+def _recorded(assignment: Assignment) -> dict[str, Any]:
+    path = assignment.source / FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else _NOTHING
 
 
 def digest(assignment: Assignment) -> str:
