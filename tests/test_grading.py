@@ -153,6 +153,12 @@ def test_a_helper_that_only_compares_is_no_part_of_the_solution(grade, reference
     assert verdicts(grade(reference[LAYER], helper)) == {LAYER: "passed"}
 
 
+def test_a_line_that_compares_may_use_the_names_of_the_solutions_variables(grade, reference):
+    assert "padded = " in reference[LAYER]
+    line = "from scipy import signal as s\npadded = s.convolve2d([[1.0]], [[1.0]])\nassert padded == 1"
+    assert verdicts(grade(reference[LAYER], line)) == {LAYER: "passed"}
+
+
 def test_reaching_for_the_counter_is_forbidden(grade, reference):
     assert verdicts(grade("import sys\ndef off(): sys.settrace(None)", reference[LAYER])) == {LAYER: "forbidden"}
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.course.syntax import MAX_CHARACTERS
+from autograder.measure.reach import reached_lines
 from autograder.measure.source_rules import Finding, SourceReading
 
 CONV = "torch.nn.functional.conv2d"
@@ -172,3 +173,47 @@ def test_a_bad_escape_in_the_source_does_not_warn(recwarn):
 @given(st.lists(st.text(max_size=60), max_size=3))
 def test_no_text_raises(sources):
     inspect_source(sources, ["*"])
+
+
+# The function of an exercise, and beside it a line that tries it with a name that the function has for something else.
+TRIED = "out = F.conv2d(x, w)\nassert close(layer(x, w), out)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "out = x * w\n    return out",
+        "for out in x: pass\n    return 0",
+        "with x as out: return out",
+        "def inner(out): return out\n    return inner(x)",
+        "return (lambda out: out)(x)",
+        "return [out for out in x if out > 0]",
+        "return {k: out for k in x for out in k}",
+        "def inner():\n        nonlocal out\n        out = 1\n    out = 0\n    inner()\n    return out",
+        "return x.out",
+        "return w(out=x)",
+    ],
+)
+def test_a_variable_of_a_function_is_not_the_notebooks_of_that_name(body):
+    cells = [f"def layer(x, w):\n    {body}", TRIED]
+    assert not any(cell for cell, _ in reached_lines(cells, "layer"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return out",
+        "global out\n    out = 0\n    return out",
+        "class Inner:\n        out = out\n    return Inner.out",
+        "return [x for x in out]",
+        "return [out for out in out]",
+        "return [y for x in w for y in out]",
+        "def inner(x=out): return x\n    return inner()",
+        "def inner():\n        out = 1\n    inner()\n    return out",
+        "return (lambda: out)()",
+        "out.append(1)",
+    ],
+)
+def test_a_variable_of_the_notebook_is_reached(body):
+    cells = [f"def layer(x, w):\n    {body}", TRIED]
+    assert (1, 1) in reached_lines(cells, "layer")

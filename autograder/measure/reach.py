@@ -2,9 +2,10 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from autograder.course.syntax import UNREADABLE, once_a_source, read_cell, syntax_tree
+from autograder.measure.source_names import nodes_of_cell
 
 _Part = tuple[int, int, int, frozenset[str]]  # cell, first and last line, the names that it reads
 
@@ -38,16 +39,37 @@ def _statements(source: str) -> tuple[tuple[frozenset[str], int, int, frozenset[
     """Of each statement at the top of a cell what it changes, its first and last line, and the names that it reads."""
     try:
         body = read_cell(source, syntax_tree).body
+        nodes_and_scopes = nodes_of_cell(source)
     except UNREADABLE:
-        body = []
+        return ()
+    of_comprehensions = {name for each in nodes_and_scopes for name in _variables(each.node)}
+    named = [
+        (node.lineno, node.id)
+        for node, _, _, scope in nodes_and_scopes
+        if isinstance(node, ast.Name) and node not in of_comprehensions and not (scope and scope.binds(node.id))
+    ]
     found = []
     for statement in body:
         nodes = list(ast.walk(statement))
-        reads = frozenset(each.id for each in nodes if isinstance(each, ast.Name))
         first = min([statement.lineno, *(each.lineno for each in getattr(statement, "decorator_list", ()))])
+        last = statement.end_lineno or statement.lineno
+        reads = frozenset(name for line, name in named if first <= line <= last)
         changed = frozenset(_changes(statement, nodes))
-        found.append((changed, first, statement.end_lineno or statement.lineno, reads))
+        found.append((changed, first, last, reads))
     return tuple(found)
+
+
+def _variables(node: ast.AST) -> Iterator[ast.Name]:
+    """Where a comprehension names its own variables. Its first iterable is evaluated outside."""
+    if not isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        return
+    targets = [each.target for each in node.generators]
+    own = {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+    inside = [part for part in ast.iter_child_nodes(node) if not isinstance(part, ast.comprehension)]
+    inside += targets + [test for each in node.generators for test in each.ifs]
+    inside += [each.iter for each in node.generators[1:]]
+    for part in inside:
+        yield from (each for each in ast.walk(part) if isinstance(each, ast.Name) and each.id in own)
 
 
 def _changes(node: ast.stmt, nodes: Sequence[ast.AST]) -> set[str]:
