@@ -8,17 +8,16 @@ import pytest
 
 from autograder.authoring import leftovers, redteam
 from autograder.authoring.attacks import CARELESS, MARK, ROWS, UNUSUAL, Attack, attacks
+from autograder.course.assignment import assignment_names, load_assignment
 from autograder.grading.local import LocalExecutor
 from tests import naive
-from tests.conftest import ROOT
+from tests.conftest import A1, ROOT
 
 FORGING = range(1, 9)
 PLAIN_WRONG = "def $name(*args, **kwargs):\n    return None"
 
 
 def all_attacks():
-    from autograder.course.assignment import load_assignment
-
     return attacks(load_assignment(ROOT, "a1-convolution"))
 
 
@@ -142,6 +141,14 @@ def test_an_attack_that_works_is_reported(a1):
     honest = Attack("honest", 1, "The answer is right.", "$reference", ("wrong",))
     fell = {outcome.id: outcome for outcome in redteam.run(a1, LocalExecutor(1), chosen=[honest])}["honest"]
     assert fell.fell and "got passed, not wrong" in fell.problems[0]
+
+
+@pytest.mark.parametrize("name", [name for name in assignment_names(ROOT) if name != A1])
+def test_a_right_answer_among_the_attacks_is_right_in_every_assignment(name):
+    """Else nothing is proved by those that are refused: a right answer of a5 needs more memory than attacks have."""
+    chosen = [attack for attack in ATTACKS if attack.id == "stderr-from-a-right-answer"]
+    found = redteam.run(load_assignment(ROOT, name), LocalExecutor(2), chosen=chosen)
+    assert [outcome.problems for outcome in found] == [(), (), ()]
 
 
 def test_the_command_prints_a_line_an_outcome(a1, monkeypatch, capsys):

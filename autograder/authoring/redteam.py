@@ -75,7 +75,7 @@ def run(
     honest: dict[str, Report] = {}
     with tempfile.TemporaryDirectory(prefix="autograder-redteam-") as name:
         place = Path(name)
-        course = _course(assignment, place / "course")
+        course, alone = _course(assignment, place, executor)
         students = {attack.id: (attack, target) for attack in chosen if (target := attack.target(course))}
         tasks = []
         for attack, target in students.values():
@@ -99,11 +99,8 @@ def run(
             outcomes[attack.id] = _outcome(attack, verdicts, problems, seconds, flagged)
             progress(outcomes[attack.id])
 
-        alone: dict[str, Report] = {}
-        kinds = _honest(course)
-        executor.run_tasks(course, list(kinds.values()), lambda task, report: alone.__setitem__(task.key, report))
         with watch(place) as left:
-            mixed = _mixed(tasks, list(kinds.values()))
+            mixed = _mixed(tasks, list(_honest(course).values()))
             executor.run_tasks(course, mixed, finish)
     done = [outcomes[attack.id] for attack in chosen if attack.id in outcomes]
     problems = [
@@ -186,15 +183,29 @@ def _bar(say: Console) -> Progress:
     return Progress(*columns, console=say, transient=True, disable=not say.is_terminal)
 
 
-def _course(assignment: Assignment, root: Path) -> Assignment:
-    """A copy of one assignment in a course of its own, with limits so tight that attacks on them end soon."""
+def _course(assignment: Assignment, place: Path, executor: Executor) -> tuple[Assignment, dict[str, Report]]:
+    """A copy of one assignment in a course of its own, and what honest submissions get there.
+
+    Its limits are so tight that attacks on them end soon, but for memory where right solutions need more.
+    """
+    reports: dict[str, Report] = {}
+    for limits in (TIGHT, TIGHT.model_copy(update={"memory_mb": assignment.manifest.limits.memory_mb})):
+        course = _copy(assignment, place / f"{limits.memory_mb} MB", limits)
+        tasks = list(_honest(course).values())
+        executor.run_tasks(course, tasks, lambda task, report: reports.__setitem__(task.key, report))
+        if all(result.verdict is not Verdict.MEMORY for report in reports.values() for result in report.exercises):
+            break
+    return course, reports
+
+
+def _copy(assignment: Assignment, root: Path, limits: Limits) -> Assignment:
     for folder in (assignment.source, assignment.release):
         target = root / folder.relative_to(assignment.root)
         shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     manifest = root / "solutions" / assignment.name / "assignment.toml"
     without = re.sub(r"^\[limits\].*\n(?:(?!\[).*\n)*", "", manifest.read_text(), flags=re.MULTILINE)
-    limits = "".join(f"{name} = {amount}\n" for name, amount in TIGHT.model_dump().items())
-    manifest.write_text(f"{without}\n[limits]\n{limits}")
+    stated = "".join(f"{name} = {amount}\n" for name, amount in limits.model_dump().items())
+    manifest.write_text(f"{without}\n[limits]\n{stated}")
     return load_assignment(root, assignment.name)
 
 
