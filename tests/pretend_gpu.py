@@ -149,12 +149,9 @@ _kept: list[torch.library.Library] = []  # a library that nothing holds is taken
 def run_page(path: Path) -> str | None:
     """Run a page's cells on the device; return what went wrong, with the cell, or None."""
     from IPython.core.interactiveshell import InteractiveShell
-    from myst_nb.core.config import NbParserConfig
-    from myst_nb.core.read import create_nb_reader
-    from myst_parser.config.main import MdParserConfig
+    from myst_nb.core.read import read_myst_markdown_notebook
 
-    text = path.read_text(encoding="utf-8")
-    notebook = create_nb_reader(str(path), MdParserConfig(), NbParserConfig(), text).read(text)
+    notebook = read_myst_markdown_notebook(path.read_text(encoding="utf-8"))
     shell = InteractiveShell.instance()
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":

@@ -152,9 +152,15 @@ PROOFS = (
         tests,
     ),
     Proof(
+        "gpu",
+        "every cell of every page runs on a device that refuses what a GPU refuses",
+        pytest("-m", "proof", "tests/test_pretend_gpu.py"),
+        tests,
+    ),
+    Proof(
         "deep",
         "what all other tests marked `proof` say",
-        pytest("-m", "proof", "--ignore=tests/test_notebooks_run.py"),
+        pytest("-m", "proof", "--ignore=tests/test_notebooks_run.py", "--ignore=tests/test_pretend_gpu.py"),
         tests,
     ),
 )
