@@ -63,9 +63,9 @@ def test_the_device_refuses_what_a_gpu_refuses_and_nothing_else():
         "    try: return str(eval(line, globals() | {'a': a}))\n    except Exception as error: return f'{error!r}'\n"
     )
     found = json.loads(on_device(f"{source}print(json.dumps([outcome(line) for line in {[*MISTAKES, *RIGHT]!r}]))"))
-    for line, said in zip(MISTAKES, found):
+    for line, said in zip(MISTAKES, found, strict=False):
         assert MISTAKES[line] in said and "Error" in said, line
-    assert dict(zip(RIGHT, found[len(MISTAKES) :])) == RIGHT
+    assert dict(zip(RIGHT, found[len(MISTAKES) :], strict=True)) == RIGHT
 
 
 def test_a_training_gives_there_what_it_gives_on_the_processor():
