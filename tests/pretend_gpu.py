@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from torch.utils._pytree import tree_flatten, tree_map
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "pretend"
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +35,27 @@ INDEXINGS = {
     aten._index_put_impl_.default,
     aten._unsafe_index_put.default,
 }
+
+
+# What makes a tensor: PyTorch would have these fill an empty one, which they enlarge, and no tensor here can grow.
+MADE = (
+    aten.empty.memory_format,
+    aten.empty_strided.default,
+    aten.arange.default,
+    aten.arange.start,
+    aten.arange.start_step,
+    aten.linspace.default,
+    aten.logspace.default,
+    aten.eye.default,
+    aten.eye.m,
+    aten.randperm.default,
+    aten.randperm.generator,
+)
+
+
+class _Backend(_DummyBackendModule):
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.bfloat16, torch.float16]
 
 
 class OnDevice(torch.Tensor):
@@ -62,6 +83,9 @@ class OnDevice(torch.Tensor):
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"{self.detach().cpu()!r} on {NAME}"
+
+    def __format__(self, specification: str) -> str:
+        return format(self.item() if self.dim() == 0 else repr(self), specification)
 
     def tolist(self) -> Any:
         return self.cpu().tolist()
@@ -130,12 +154,12 @@ def register() -> torch.device:
     """Register the device in this process, have the course use it, and return it."""
     import pixelwise
 
-    _setup_privateuseone_for_python_backend(NAME)
+    _setup_privateuseone_for_python_backend(NAME, backend_module=_Backend())
     everything = torch.library.Library("_", "IMPL")
     everything.fallback(lambda func, *args, **kwargs: run(func, args, kwargs), "PrivateUse1")
     some = torch.library.Library("aten", "IMPL")  # those that PyTorch calls where no Python operator is known yet
     some.impl("_copy_from", _copy_from, "PrivateUse1")
-    for operator in (aten.empty.memory_format, aten.empty_strided.default):
+    for operator in MADE:
         some.impl(operator, lambda *args, _made=operator, **kwargs: run(_made, args, kwargs), "PrivateUse1")
     _kept.extend((everything, some))
     device = torch.device(NAME)

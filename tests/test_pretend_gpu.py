@@ -43,6 +43,11 @@ MISTAKES = {
     "__import__('numpy').asarray(a)": "numpy",
 }
 RIGHT = {
+    "f'{a.mean():.1f}'": "1.0",
+    "torch.arange(-2.0, 3, device=device).tolist()": "[-2.0, -1.0, 0.0, 1.0, 2.0]",
+    "torch.linspace(0, 1, 3, device=device).tolist()": "[0.0, 0.5, 1.0]",
+    "torch.eye(2, device=device).tolist()": "[[1.0, 0.0], [0.0, 1.0]]",
+    "sorted(torch.randperm(3, device=device).tolist())": "[0, 1, 2]",
     "(a + 1).tolist()": "[[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]",
     "(a * torch.tensor(2.0)).sum().item()": "12.0",
     "a[torch.tensor([0, 1]), 1:].cpu().numpy().shape": "(2, 2)",

@@ -110,7 +110,7 @@ def test_a_stride(student, rng):
         values = drawn(rng, 12, 3, projected=True)
         x = normal(rng, 2, 12, *size)
         net = built(student, values, 12, 3, stride)
-        assert_close(net(x), definition(values, x, stride)[0].float())
+        assert_close(net(x), definition(values, x, stride)[0].float(), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.points(2)
@@ -125,7 +125,8 @@ def test_stride_and_dilation_together(student, rng):
     "A stride and a dilation change the 3×3 convolution together, and the shortcut knows no dilation."
     values = drawn(rng, 16, 4, projected=True)
     x = normal(rng, 1, 16, 9, 8)
-    assert_close(built(student, values, 16, 4, 2, 2)(x), definition(values, x, 2, 2)[0].float())
+    right = definition(values, x, 2, 2)[0].float()
+    assert_close(built(student, values, 16, 4, 2, 2)(x), right, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.points(2)
@@ -189,11 +190,11 @@ def test_only_the_last_convolution_starts_at_zero(student):
 @pytest.mark.points(2)
 def test_the_gradient_reaches_every_parameter(student, rng):
     "The gradient reaches every parameter of every part."
-    values = drawn(rng, 6, 2, projected=True)
-    x, upstream = normal(rng, 2, 6, 6, 5), normal(rng, 2, 8, 6, 5)
+    values = drawn(rng, 6, 4, projected=True)
+    x, upstream = normal(rng, 2, 6, 6, 5), normal(rng, 2, 16, 6, 5)
     learned = {n: v.clone().double().requires_grad_() for n, v in values.items() if "running" not in n}
     right = torch.autograd.grad((definition({**values, **learned}, x)[0] * upstream).sum(), list(learned.values()))
-    got = built(student, values, 6, 2).parameter_gradients(x, upstream=upstream)
+    got = built(student, values, 6, 4).parameter_gradients(x, upstream=upstream)
     for name, gradient in zip(learned, right, strict=True):
         # A draw may leave a ReLU without a positive number: then the right gradient is zero.
         if got.get(name) is None or (gradient.any() and not got[name].any()):
@@ -204,7 +205,7 @@ def test_the_gradient_reaches_every_parameter(student, rng):
 def test_the_gradient_of_the_input(student, rng):
     "The gradient reaches the input along the path and along the shortcut."
     values = drawn(rng, 16, 4)
-    x, upstream = normal(rng, 2, 16, 5, 4), normal(rng, 2, 16, 5, 4)
+    x, upstream = normal(rng, 2, 16, 13, 12), normal(rng, 2, 16, 13, 12)  # so many that a shift switches some ReLU
     (got,) = built(student, values, 16, 4).gradients(x, upstream=upstream)
     leaf = x.clone().requires_grad_()
     (right,) = torch.autograd.grad((definition(values, leaf)[0] * upstream).sum(), leaf)
@@ -228,9 +229,9 @@ def test_the_input_stays_as_it_was(student, rng):
 
 def test_maps_of_one_pixel_and_batches_of_no_images(student, rng):
     "In evaluation mode a map may have a single pixel, and a batch no image."
-    values = drawn(rng, 16, 4)
-    net = built(student, values, 16, 4)
-    for shape in ((1, 16, 1, 1), (0, 16, 4, 3)):
+    values = drawn(rng, 64, 16)
+    net = built(student, values, 64, 16)
+    for shape in ((1, 64, 1, 1), (9, 64, 1, 1), (0, 64, 4, 3)):  # of one pixel alone a ReLU may leave nothing to see
         x = normal(rng, *shape)
         assert_close(net(x), definition(values, x)[0].float())
 

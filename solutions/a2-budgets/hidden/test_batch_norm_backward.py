@@ -32,13 +32,13 @@ def expected(grad_out, x, gamma, eps=1e-5):
     return tuple(g.to(x.dtype) for g in torch.autograd.grad(y, leaves, grad_out.double()))
 
 
-def compare(student, which, call, **named):
+def compare(student, which, call, atol=None, **named):
     """Compare those of the three gradients that ``which`` names."""
     wanted, got = expected(*call, **named), student.batch_norm_backward(*call, **named)
     if not isinstance(got, list | tuple) or len(got) != 3:
         raise Mismatch("the result should be a tuple of three gradients", got, wanted)
     for index in which:
-        assert_close(got[index], wanted[index])
+        assert_close(got[index], wanted[index], atol=atol)
 
 
 @pytest.mark.points(2)
@@ -56,7 +56,7 @@ def test_gradient_of_the_scale(student, rng):
 @pytest.mark.points(3)
 def test_gradient_of_the_image(student, rng):
     "Each value moves the mean and the variance of its channel, so two more terms come off the direct one."
-    compare(student, [X], layer(rng, 3, 2, 4, 5))
+    compare(student, [X], layer(rng, 3, 2, 4, 5), atol=1e-4)  # the small term is another test's
 
 
 @pytest.mark.points(2)
