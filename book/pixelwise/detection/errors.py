@@ -10,7 +10,7 @@ MISTAKES = ("right", "double", "wrong class", "badly placed", "background", "not
 
 
 def mistakes(found: Detections, truth: Objects, threshold: float = 0.5, near: float = 0.1) -> tuple[Tensor, Tensor]:
-    """Return the index in `MISTAKES` of each detection (D,) of an image, and which objects (M,) were missed, on the CPU.
+    """Return the index in `MISTAKES` of each detection (D,) of an image, and which objects (M,) were missed, on CPU.
 
     Detections are matched by falling score, as VOC does, at IoU `threshold`. One that found an object is right; one
     that found an ignored object is not counted. Any other is

@@ -122,7 +122,7 @@ class PanopticQuality:
 
 def _numbered(names: Tensor, counted: Tensor, least: int) -> Tensor:
     """Return the names (H, W) where they count, as 1, 2, … in their order; 0 elsewhere and for the small ones."""
-    found, index, pixels = torch.unique(names[counted], return_inverse=True, return_counts=True)
+    _, index, pixels = torch.unique(names[counted], return_inverse=True, return_counts=True)
     large = pixels >= max(least, 1)
     numbers = torch.where(large, large.cumsum(0), 0)
     result = torch.zeros_like(names)
