@@ -3,7 +3,7 @@
     python -m pixelwise.scene_detector        # every seed; writes scene_detector.json
 
 Its classes are the things of the scenes: class 0 is `THINGS[0]`, label `FIRST` of the label maps. The scenes to score
-are those of `pixelwise.comparison`, whose U-Net of the same seed draws the label maps that boxes cut into instances.
+are those of `pixelwise.comparison`, whose U-Net (of seed 0) draws the label maps that boxes cut into instances.
 """
 
 import json
@@ -35,8 +35,6 @@ LEAST = 16
 # From which score on a detection is shown, is called an error, and makes an instance.
 SURE = 0.3
 FIRST = CLASSES.index(THINGS[0])
-# How instances are made: from which label map, and by what the pixels of a class are told apart.
-INSTANCES = ("components", "boxes", "true labels, components", "true labels, boxes")
 
 
 def objects(data: Scenes) -> list[Objects]:
@@ -161,7 +159,7 @@ def panoptic(made: Tensor, labels: Tensor) -> PanopticQuality:
 
 
 def recorded() -> Mapping[str, Any]:
-    """Return the record: where it was made ("commit", "machine" …), and "runs", one entry a seed."""
+    """Return the record: where it was made ("commit", "machine" …), "components", and "runs", one entry a seed."""
     return json.loads(RECORD.read_text())
 
 
@@ -170,26 +168,28 @@ def runs() -> list[dict[str, Any]]:
     return sorted(recorded()["runs"], key=lambda run: run["seed"])
 
 
-def measured(network: nn.Module, segmenter: nn.Module) -> dict[str, Any]:
-    """Return all scores of a detector, and of instances by it and by the label maps of a segmentation network.
+def measured(network: nn.Module, label_maps: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return all scores of a detector, and of the instances that its boxes make of label maps of the test scenes.
 
     "ap" holds for each convention the AP of each class, "nms" mean AP by the threshold of suppression, "errors" counts,
-    and "panoptic" for each way of `INSTANCES` PQ, SQ and RQ, averaged over the things, and the PQ of each.
+    and "panoptic" for each of the label maps what `quality` returns.
     """
     data, truth = test_set()
-    images, _ = comparison.test_set()
     here = found(network, data.images)
     result: dict[str, Any] = {"ap": {}, "nms": {}, "errors": errors(here, truth), "panoptic": {}}
     for convention in ("voc2007", "voc2010", "coco"):
         result["ap"][convention] = _rounded(scored(here, truth, convention).per_class().mean(0))
     for threshold in (0.3, 0.5, 0.7, 1.0):
         result["nms"][str(threshold)] = _rounded(scored(found(network, data.images, threshold), truth).mean()[None])[0]
-    predicted = comparison.predicted(segmenter, images)
-    for way in INSTANCES:
-        labels = data.labels if way.startswith("true") else predicted
-        quality = panoptic(instances(labels, here if way.endswith("boxes") else None), labels).quality()[:, FIRST:]
-        result["panoptic"][way] = {"mean": _rounded(quality.nanmean(1)), "pq": _rounded(quality[0])}
+    for name, labels in label_maps.items():
+        result["panoptic"][name] = quality(instances(labels, here), labels)
     return result
+
+
+def quality(made: Tensor, labels: Tensor) -> dict[str, list[float]]:
+    """Return PQ, SQ and RQ averaged over the things, "mean", and the PQ of each, "pq"."""
+    of_things = panoptic(made, labels).quality()[:, FIRST:]
+    return {"mean": _rounded(of_things.nanmean(1)), "pq": _rounded(of_things[0])}
 
 
 def _rounded(values: Tensor) -> list[float]:
@@ -203,13 +203,15 @@ def main() -> None:
         "machine": machine_facts(pixelwise.device()),
         "versions": versions(),
     }
+    images, _ = comparison.test_set()
+    maps = {"U-Net": comparison.predicted(comparison.ready("U-Net"), images), "true labels": test_set()[0].labels}
+    record["components"] = {name: quality(instances(labels), labels) for name, labels in maps.items()}
     lines = []
     for seed in SEEDS:
-        training_set(), test_set()
+        training_set()
         begun = time.process_time()
         network = trained(seed)
-        run = {"seed": seed, "processor_seconds": round(time.process_time() - begun, 1)}
-        run |= measured(network, comparison.ready("U-Net", seed))
+        run = {"seed": seed, "processor_seconds": round(time.process_time() - begun, 1)} | measured(network, maps)
         mean = statistics.fmean(run["ap"]["voc2010"])
         print(f"seed {seed}: AP {mean:.3f}, {run['processor_seconds']:.0f} processor seconds", flush=True)
         lines.append(json.dumps(run))
