@@ -346,7 +346,9 @@ def test_every_network_maps_its_input_to_as_many_logits_as_asked(name):
     with torch.device("meta"):
         network = zoo.build(name, classes=12).eval()
         logits = network(torch.zeros(2, *model.input_shape))
-    assert logits.shape == ((2, 12) if model.task == "classification" else (2, 12, *model.input_shape[1:]))
+    sides = model.input_shape[1:]
+    expected = {"classification": (12,), "segmentation": (12, *sides), "detection": (5 + 12, *(n // 8 for n in sides))}
+    assert logits.shape == (2, *expected[model.task])
 
 
 @pytest.mark.parametrize("name", ["lenet5", "alexnet", "resnet18", "mobilenet_v2", "shufflenet_v1", "swin_t"])

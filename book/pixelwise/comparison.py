@@ -7,7 +7,6 @@ All have the same ten convolutions on the way down, 8 to 128 channels wide; they
 train the networks of one seed themselves, with `ready`, and read from the record what other seeds gave.
 """
 
-import hashlib
 import json
 import sys
 import time
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 
 import pixelwise
-from pixelwise import files, metrics, train, zoo
+from pixelwise import files, metrics, train, trained_once, zoo
 from pixelwise.data.scenes import CLASSES, scenes
 from pixelwise.data.transforms import flip, normalise
 from pixelwise.losses import class_weights, cross_entropy
@@ -108,31 +106,13 @@ def ready(name: str, seed: int = 0) -> nn.Module:
     Several pages show the same networks, so each is trained once a build. A file is used only for the code, the version
     of PyTorch and the kind of device that made it.
     """
-    kept = _kept(name, seed)
-    if kept is None:
-        return trained(name, seed)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    # Pages are run side by side: the second that asks for a network waits until the first has trained it.
-    with FileLock(kept.with_suffix(".lock")):
-        if kept.exists():
-            network = NETWORKS[name](classes=len(CLASSES))
-            network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
-            return network.to(pixelwise.device()).eval()
-        network = trained(name, seed)
-        with files.whole(kept) as new:
-            torch.save(network.state_dict(), new)
-        return network
-
-
-def _kept(name: str, seed: int) -> Path | None:
-    package = Path(__file__).parent
-    if not (package.parents[1] / "_config.yml").exists():
-        return None  # installed somewhere else: there is no folder of a build
-    decides = hashlib.sha256(f"{name} {seed} {torch.__version__} {pixelwise.device().type}".encode())
-    sources = (Path(__file__), package / "losses.py", *(package / "data").glob("*.py"), *(package / "zoo").glob("*.py"))
-    for source in sorted((*sources, package / "train" / "loop.py")):
-        decides.update(source.read_bytes())
-    return package.parents[1] / "_build" / "trained" / f"{decides.hexdigest()[:20]}.pt"
+    return trained_once.ready(
+        f"{name} {seed}",
+        Path(__file__),
+        (),
+        build=lambda: NETWORKS[name](classes=len(CLASSES)),
+        train=lambda: trained(name, seed),
+    )
 
 
 def predicted(network: nn.Module, images: Tensor) -> Tensor:

@@ -36,21 +36,27 @@ from pixelwise.detection.boxes import (
     to_centres,
     to_sizes,
 )
+from pixelwise.detection.errors import MISTAKES, mistakes
+from pixelwise.detection.instances import PanopticQuality, by_boxes, connected
 from pixelwise.detection.precision_recall import AveragePrecision, average_precision, matched
 from pixelwise.detection.roi import roi_align
 
 __all__ = [
     "BACKGROUND",
+    "MISTAKES",
     "UNDECIDED",
     "AveragePrecision",
     "Detections",
     "Objects",
+    "PanopticQuality",
     "anchor_shapes",
     "area",
     "assign",
     "assign_cells",
     "average_precision",
+    "by_boxes",
     "clipped",
+    "connected",
     "decode",
     "encode",
     "from_centres",
@@ -59,6 +65,7 @@ __all__ = [
     "grid_anchors",
     "iou",
     "matched",
+    "mistakes",
     "nms",
     "objects_in",
     "pairwise_giou",

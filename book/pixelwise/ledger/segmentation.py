@@ -799,6 +799,45 @@ cited(
     form="{:g} %",
 )
 
+
+@row(
+    chapter=19,
+    claim="YOLO's output is a tensor of 7×7×30 numbers.",
+    source="",
+    references=("redmon2016you",),
+    convention="per image of VOC: two boxes of five numbers and 20 classes for each cell",
+    claimed=7 * 7 * 30,
+    verdict="holds",
+)
+def yolo_numbers() -> Value:
+    return 7 * 7 * (2 * 5 + 20)
+
+
+@row(
+    chapter=19,
+    claim="SSD predicts 8,732 boxes in an image of 300×300 pixels.",
+    source="",
+    references=("liu2016ssd",),
+    convention="anchors of six maps, with four or six on each place",
+    claimed=8732,
+    verdict="holds",
+)
+def ssd_boxes() -> Value:
+    return sum(side * side * boxes for side, boxes in zip((38, 19, 10, 5, 3, 1), (4, 6, 6, 6, 4, 4), strict=True))
+
+
+cited(
+    "roi-align-mask-ap",
+    (26.9, 30.3),
+    chapter=19,
+    claim="With RoI pooling a Mask R-CNN reaches a mask AP of 26.9, with RoI align 30.3.",
+    source="",
+    references=("he2017mask",),
+    convention="COCO's AP; ResNet-50 with maps of stride 16",
+    claimed=(26.9, 30.3),
+    verdict="cited",
+)
+
 # The course -----------------------------------------------------------------------------------------------------------
 
 LATE_STEPS = ((24, 0.15), (48, 0.30))  # hours late, share lost; a test compares them with every assignment's manifest

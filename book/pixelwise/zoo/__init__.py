@@ -23,6 +23,7 @@ from pixelwise.zoo import (
     densenet,
     fcn,
     googlenet,
+    grid_detector,
     lenet,
     mlp_mixer,
     mobilenet,
@@ -50,7 +51,8 @@ class Model:
     """A network of the zoo: `build(classes=1000, **options)` makes it, for inputs of `input_shape` (C, H, W).
 
     `year` is that of the publication cited, `reference` its key in the course's bibliography. `task` is
-    "classification", (N, C, H, W) to logits (N, classes), or "segmentation", to logits (N, classes, H, W).
+    "classification", (N, C, H, W) to logits (N, classes), "segmentation", to logits (N, classes, H, W), or "detection",
+    to one prediction a cell of a grid, (N, 5 + classes, h, w).
     """
 
     name: str
@@ -59,7 +61,7 @@ class Model:
     build: Callable[..., nn.Module]
     input_shape: tuple[int, int, int] = (3, 224, 224)
     reference: str = ""
-    task: Literal["classification", "segmentation"] = "classification"
+    task: Literal["classification", "segmentation", "detection"] = "classification"
 
     def trace(self, **options: Any) -> Trace:
         """Return the trace of the network on its own input, built without values and hence fast.
@@ -155,6 +157,15 @@ MODELS = {
             for depth in (50, 101)
         ),
         Model("upernet_resnet50", "upernet", 2018, upernet.UperNet, (3, 512, 512), "xiao2018unified", _SEGMENTATION),
+        Model(
+            "grid_detector",
+            "grid_detector",
+            2016,
+            grid_detector.GridDetector,
+            (3, 96, 96),
+            "redmon2016you",
+            "detection",
+        ),
     )
 }
 
@@ -162,8 +173,8 @@ MODELS = {
 def build(name: str, classes: int | None = None, **options: Any) -> nn.Module:
     """Return the network called `name`, untrained, with `classes` outputs (a segmentation network's for each pixel).
 
-    Unless given these are ImageNet's 1000, LeNet-5's ten, the 21 of VOC 2012 with its background, U-Net's two, or the
-    150 of ADE20K for PSPNet and UperNet.
+    Unless given these are ImageNet's 1000, LeNet-5's ten, the 21 of VOC 2012 with its background, U-Net's two, the
+    150 of ADE20K for PSPNet and UperNet, or the five things of the scenes for the grid detector.
 
     `options` are its family's own, as in the function that its file is named after.
 
