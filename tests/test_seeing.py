@@ -222,7 +222,8 @@ def test_a_unit_changes_with_the_pixels_of_its_patch_and_no_others(unit):
 def test_the_strongest_patches_are_the_largest_values_one_an_image():
     network, x = small(), images(6)
     maps = network[:5](x).detach()
-    found = seeing.strongest(network, x, "relu2", 2, count=4, shown=x + 100, outside=-5.0)
+    other, found = seeing.strongest(network, x, "relu2", [0, 2], count=4, shown=x + 100, outside=-5.0)
+    assert [maps[one.image, 0, one.row, one.column].item() for one in other] == [one.value for one in other]
     values = maps[:, 2].flatten(1).amax(dim=1)
     assert [one.value for one in found] == sorted(values.tolist(), reverse=True)[:4]
     for one in found:
@@ -319,7 +320,7 @@ USES = {
     "grad_cam": lambda n, x: seeing.grad_cam(n, x, 0, "relu2"),
     "activations": lambda n, x: seeing.activations(n, x, "relu2"),
     "occlusion": lambda n, x: seeing.occlusion(n, x, 0, 4, 4),
-    "strongest": lambda n, x: seeing.strongest(n, x, "relu2", 0),
+    "strongest": lambda n, x: seeing.strongest(n, x, "relu2", [0]),
     "deletion": lambda n, x: seeing.deletion(n, x, 0, torch.rand(3, 8, 8), 2, (0, 1)),
     "dream": lambda n, x: seeing.dream(n, 0, (1, 2, 8, 8), steps=2),
     "randomised": lambda n, x: seeing.randomised(n, ["conv1"]),
@@ -368,8 +369,8 @@ def test_modes_gradients_hooks_and_parameters_are_as_before(use, quiet):
         (lambda n, x: seeing.grad_cam(n, x, 0, "conv9"), "no layer 'conv9'"),
         (lambda n, x: seeing.occlusion(n, x, 0, 9, 1), "cannot cover"),
         (lambda n, x: seeing.occlusion(n, x, 0, 2, 3), "cannot cover"),
-        (lambda n, x: seeing.strongest(n, x, "relu2", 5), "no channel 5"),
-        (lambda n, x: seeing.strongest(n, x, "scores", 0), "No window"),
+        (lambda n, x: seeing.strongest(n, x, "relu2", [5]), "no channel 5"),
+        (lambda n, x: seeing.strongest(n, x, "scores", [0]), "No window"),
         (lambda n, x: seeing.pointing(x[:, 0], x[:, 0]), "masks of bool"),
         (lambda n, x: seeing.deletion(n, x, 0, x[:, 0], 3, (1,)), "do not fit"),
         (lambda n, x: seeing.randomised(n, ["relu1"]), "no layer 'relu1' with weights"),

@@ -8,13 +8,14 @@ A *unit* is a number of the network's output: its index behind the batch, such a
 `(7, 3, 4)` for channel 7 at row 3 and column 4 of maps (N, C, h, w).
 """
 
-from pixelwise.seeing.classifier import TAGS, classifier, masks, ready, tagged, tags, trained
+from pixelwise.seeing.classifier import LEAST, TAGS, classifier, masks, ready, tagged, tags, trained
 from pixelwise.seeing.dreams import dream, total_variation
 from pixelwise.seeing.maps import activations, enlarged, grad_cam, gradient, occlusion, over_colours
 from pixelwise.seeing.patches import Patch, patch, strongest
 from pixelwise.seeing.scores import agreement, deletion, mass_inside, pointing, randomised
 
 __all__ = [
+    "LEAST",
     "TAGS",
     "Patch",
     "activations",

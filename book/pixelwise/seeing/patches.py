@@ -1,5 +1,6 @@
 """Image patches that excite a unit most, cut out by the receptive field that `pixelwise.tracing` computes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,28 +44,32 @@ def strongest(
     network: nn.Module,
     x: Tensor,
     layer: str,
-    channel: int,
+    channels: Sequence[int],
     count: int = 9,
     shown: Tensor | None = None,
     outside: float = 0.0,
-) -> list[Patch]:
-    """Return the patches with the `count` largest values of a channel of `layer` on images `x` (N, C, H, W).
+) -> list[list[Patch]]:
+    """Return for each of `channels` of `layer` the patches with its `count` largest values on images `x` (N, C, H, W).
 
     Each image gives at most one, the place where its map is largest. Patches are cut from `shown` where it is given:
     the same images before they were normalised.
 
-    Raises `ValueError` when no window describes what the layer's units see, or the channel is not there.
+    Raises `ValueError` when no window describes what the layer's units see, or a channel is not there.
     """
     field = trace(network, x.shape[1:]).row(layer).receptive_field
     if field is None:
         raise ValueError(f"No window describes what the units of {layer!r} see.")
     maps = torch.cat([activations(network, part, layer) for part in x.split(100)])
-    if not 0 <= channel < maps.shape[1]:
-        raise ValueError(f"{layer!r} has channels 0 to {maps.shape[1] - 1}, and no channel {channel}.")
-    values, places = maps[:, channel].flatten(1).max(dim=1)
+    source = x if shown is None else shown
     found = []
-    for image in values.argsort(descending=True, stable=True)[:count].tolist():
-        row, column = divmod(places[image].item(), maps.shape[3])
-        pixels = patch((x if shown is None else shown)[image], field, row, column, outside)
-        found.append(Patch(image, row, column, values[image].item(), field.box(row, column), pixels))
+    for channel in channels:
+        if not 0 <= channel < maps.shape[1]:
+            raise ValueError(f"{layer!r} has channels 0 to {maps.shape[1] - 1}, and no channel {channel}.")
+        values, places = maps[:, channel].flatten(1).max(dim=1)
+        best = []
+        for image in values.argsort(descending=True, stable=True)[:count].tolist():
+            row, column = divmod(places[image].item(), maps.shape[3])
+            pixels = patch(source[image], field, row, column, outside)
+            best.append(Patch(image, row, column, values[image].item(), field.box(row, column), pixels))
+        found.append(best)
     return found

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelwise.seeing.maps import Unit, in_parts, evaluating
+from pixelwise.seeing.maps import Unit, evaluating, in_parts
 
 
 def pointing(maps: Tensor, masks: Tensor) -> Tensor:
