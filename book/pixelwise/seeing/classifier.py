@@ -103,7 +103,7 @@ def trained(seed: int = 0, steps: int = STEPS) -> nn.Sequential:
         loss=tagged,
         augment=_mirrored_in_half,
     )
-    return folded(network)
+    return folded(network).to(memory_format=torch.channels_last)
 
 
 def ready(seed: int = 0) -> nn.Sequential:
@@ -125,6 +125,6 @@ def ready(seed: int = 0) -> nn.Sequential:
             with files.whole(kept) as new:
                 torch.save(network.state_dict(), new)
             return network
-        network = classifier()
+        network = classifier().to(memory_format=torch.channels_last)  # narrow layers then take less time
         network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
         return network.to(pixelwise.device()).eval()

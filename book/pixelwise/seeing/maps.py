@@ -129,7 +129,7 @@ def occlusion(
     size: int,
     stride: int,
     fill: float | Tensor = 0.0,
-    batch: int = 256,
+    batch: int = 32,
 ) -> Tensor:
     """Return how much a unit falls when a square hides a pixel of `x` (N, C, H, W): (N, H, W), mean over the squares.
 

@@ -59,7 +59,7 @@ def strongest(
     field = trace(network, x.shape[1:]).row(layer).receptive_field
     if field is None:
         raise ValueError(f"No window describes what the units of {layer!r} see.")
-    maps = torch.cat([activations(network, part, layer) for part in x.split(100)])
+    maps = torch.cat([activations(network, part, layer) for part in x.split(32)])
     source = x if shown is None else shown
     found = []
     for channel in channels:

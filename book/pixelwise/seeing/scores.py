@@ -74,7 +74,7 @@ def deletion(
         columns = []
         for hidden in counts:
             left = torch.where((rank < hidden)[:, None], colour, x)
-            columns.append(in_parts(network, left, unit, numbers, 256))
+            columns.append(in_parts(network, left, unit, numbers, 32))
     return torch.stack(columns, dim=1)
 
 
