@@ -37,7 +37,6 @@ STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 900, 8, 0.01, 0.01
 STAGES = ((8, 8), (16, 16), (32, 32), (64, 64), (128, 128))
 _FCN = {"configuration": STAGES, "crops": "modern", "normalise": True, "head": 128, "kernel": 3, "dropout": 0.1}
 _UNET = {"width": 8, "normalise": True, "dropout": 0.0}
-# The dilations are to maps of 12×12 units about what the papers' are to their maps of 41×41.
 _DEEPLAB = {"configuration": STAGES, "head": 128, "dropout": 0.1, "normalise": True}
 
 
@@ -60,9 +59,9 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "SegNet": partial(zoo.build, "segnet", configuration=STAGES),
     "U-Net": partial(zoo.build, "unet", **_UNET),
     "U-Net without skips": partial(zoo.build, "unet", **_UNET, skips=False),
+    # A dilation of 4 is to maps of 12×12 units about what the paper's 12 is to its maps of 41×41.
     "DeepLab v1": partial(zoo.build, "deeplab_v1", **_DEEPLAB, dilation=4),
     "DeepLab v1 without dilation": partial(_undilated, **_DEEPLAB),
-    "DeepLab v2": partial(zoo.build, "deeplab_v2_vgg16", **_DEEPLAB, rates=(2, 4, 6, 8)),
 }
 SEEDS = {name: range(5) for name in ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net", "U-Net without skips")}
 
