@@ -64,6 +64,7 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "DeepLab v1 without dilation": partial(_undilated, **_DEEPLAB),
 }
 SEEDS = {name: range(5) for name in ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net", "U-Net without skips")}
+SEEDS |= {name: range(2) for name in ("DeepLab v1", "DeepLab v1 without dilation")}
 
 
 @cache
