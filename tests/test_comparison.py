@@ -30,6 +30,21 @@ def test_every_network_has_the_same_convolutions_on_the_way_down():
         ], name
 
 
+def test_deeplab_and_its_twin_differ_in_nothing_but_dilation():
+    names = "DeepLab v1", "DeepLab v1 without dilation"
+    both = [comparison.NETWORKS[name](classes=len(CLASSES)).eval() for name in names]
+    convolutions = [[m for m in network.modules() if isinstance(m, torch.nn.Conv2d)] for network in both]
+    assert [conv.dilation[0] for conv in convolutions[0]] == [1] * 8 + [2, 2, 4, 1, 1]
+    assert {conv.dilation for conv in convolutions[1]} == {(1, 1)}
+    both[1].load_state_dict(both[0].state_dict())
+    x = torch.rand(1, 3, 96, 96)
+    with torch.no_grad():
+        maps = [network.encoder(x) for network in both]
+        assert maps[0].shape == maps[1].shape == (1, 128, 12, 12) and not torch.equal(*maps)
+        assert both[0](x).shape == both[1](x).shape == (1, len(CLASSES), 96, 96)
+    assert comparison.cost(names[0]) == comparison.cost(names[1])
+
+
 def test_scenes_to_score_are_not_among_those_to_train_on():
     (images, _), (others, _) = comparison.training_set(), comparison.test_set()
     assert len(images) == comparison.TRAINING and len(others) == comparison.TEST

@@ -35,6 +35,18 @@ STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 900, 8, 0.01, 0.01
 STAGES = ((8, 8), (16, 16), (32, 32), (64, 64), (128, 128))
 _FCN = {"configuration": STAGES, "crops": "modern", "normalise": True, "head": 128, "kernel": 3, "dropout": 0.1}
 _UNET = {"width": 8, "normalise": True, "dropout": 0.0}
+_DEEPLAB = {"configuration": STAGES, "head": 128, "dropout": 0.1, "normalise": True}
+
+
+def _undilated(**options: Any) -> nn.Module:
+    """Return DeepLab v1 with the windows of ordinary convolutions: as many weights, as much work, smaller fields."""
+    network = zoo.build("deeplab_v1", **options)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.dilation, layer.padding = (1, 1), (layer.kernel_size[0] // 2, layer.kernel_size[1] // 2)
+    return network
+
+
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "FCN-32s": partial(zoo.build, "fcn32s", **_FCN),
     "FCN-16s": partial(zoo.build, "fcn16s", **_FCN),
@@ -45,8 +57,12 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "SegNet": partial(zoo.build, "segnet", configuration=STAGES),
     "U-Net": partial(zoo.build, "unet", **_UNET),
     "U-Net without skips": partial(zoo.build, "unet", **_UNET, skips=False),
+    # A dilation of 4 is to maps of 12×12 units about what the paper's 12 is to its maps of 41×41.
+    "DeepLab v1": partial(zoo.build, "deeplab_v1", **_DEEPLAB, dilation=4),
+    "DeepLab v1 without dilation": partial(_undilated, **_DEEPLAB),
 }
 SEEDS = {name: range(5) for name in ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net", "U-Net without skips")}
+SEEDS |= {name: range(2) for name in ("DeepLab v1", "DeepLab v1 without dilation")}
 
 
 @cache

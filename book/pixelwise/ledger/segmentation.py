@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelwise import losses, metrics, zoo
-from pixelwise.arithmetic import Conv, transposed_output_size
+from pixelwise.arithmetic import Conv, receptive_field, receptive_fields, seen_units, transposed_output_size
 from pixelwise.ledger.rows import Value, cited, row
 
 # 10 · The task --------------------------------------------------------------------------------------------------------
@@ -661,6 +661,65 @@ cited(
     references=("jegou2017tiramisu",),
     convention="per cent, 11 classes, test set; FC-DenseNet103 from random weights",
     claimed=(57.0, 66.9),
+    verdict="cited",
+    form="{:g} %",
+)
+
+# 16 · Dilation and context -------------------------------------------------------------------------------------------
+
+
+@row(
+    chapter=16,
+    claim="The context module's fields are 3, 5, 9, 17, 33, 65 and 67 pixels wide.",
+    source="",
+    references=("yu2016multiscale",),
+    convention="3×3 layers of dilation 1, 1, 2, 4, 8, 16 and 1, in units of the map that they read",
+    claimed=(3, 5, 9, 17, 33, 65, 67),
+    verdict="holds",
+)
+def yu_context_fields() -> Value:
+    layers = [Conv(3, dilation=d, channels=1) for d in (1, 1, 2, 4, 8, 16, 1)]
+    return tuple(field.size[0] for field in receptive_fields(layers))[1:]
+
+
+@row(
+    chapter=16,
+    claim="Three 3×3 layers of dilation 2 leave 120 of the 169 pixels of their field unseen.",
+    source="chapter 16",
+    convention="of the unit in the middle; stride 1",
+    claimed=(120, 169),
+    verdict="holds",
+    between=" of ",
+)
+def gridding_unseen() -> Value:
+    layers = [Conv(3, padding=2, dilation=2, channels=1)] * 3
+    side, seen = receptive_field(layers).size[0], len(seen_units(layers, 20, 41)[0])
+    return side**2 - seen**2, side**2
+
+
+@row(
+    chapter=16,
+    claim="DeepLab-LargeFOV has 20.5 million parameters.",
+    source="",
+    references=("chen2015semantic",),
+    convention="VGG-16, fc6 a 3×3 layer to 1024 channels, 21 classes; with biases",
+    claimed=20.5e6,
+    rounding=1e5,
+    verdict="holds to rounding",
+)
+def deeplab_largefov_parameters() -> Value:
+    return zoo.MODELS["deeplab_v1"].trace().parameters
+
+
+cited(
+    "deeplab-v1-crf",
+    (62.25, 67.64),
+    chapter=16,
+    claim="On VOC 2012, DeepLab-LargeFOV reaches a mean IoU of 62.25 without and of 67.64 with the dense CRF.",
+    source="",
+    references=("chen2015semantic",),
+    convention="per cent, 21 classes, validation set",
+    claimed=(62.25, 67.64),
     verdict="cited",
     form="{:g} %",
 )
