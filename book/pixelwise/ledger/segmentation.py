@@ -842,6 +842,52 @@ cited(
     why="330 k is all of COCO, from which SALICON takes its images. The data that were released after the paper hold "
     "10 k to train, 5 k to validate and 5 k to test.",
 )
+cited(
+    "judd-benchmark",
+    (300, 39),
+    chapter=18,
+    claim="A benchmark of saliency has 300 images, with the fixations of 39 observers.",
+    source="",
+    references=("judd2012benchmark",),
+    convention="images and observers; the fixations are held out",
+    claimed=(300, 39),
+    verdict="cited",
+)
+
+
+@row(
+    chapter=18,
+    claim="The shallow saliency network has 34,864,384 parameters, the deep one 25,806,209.",
+    source="chapter 18",
+    references=("pan2016shallow",),
+    convention="with biases; sizes as in the program and the definition that the authors published",
+    claimed=(34_864_384, 25_806_209),
+    verdict="holds",
+)
+def saliency_parameters() -> Value:
+    return tuple(zoo.MODELS[f"saliency_{kind}"].trace().parameters for kind in ("shallow", "deep"))
+
+
+@row(
+    chapter=18,
+    claim="The variance of d is half of the mean of (d_i − d_j)² over all pairs of pixels.",
+    source="chapter 18",
+    references=("eigen2014depth",),
+    convention="largest difference from the scale-invariant loss with λ = 1 over 100 images of 7 × 9 pixels",
+    claimed=0.0,
+    verdict="holds",
+)
+def scale_invariant_pairs() -> Value:
+    torch.manual_seed(0)
+    logs = torch.randn(100, 7, 9, dtype=torch.double)
+    worst = 0.0
+    for one in logs:
+        flat = one.flatten()
+        pairs = (flat[:, None] - flat).square().mean() / 2
+        loss = losses.scale_invariant(one[None], torch.ones(1, 7, 9, dtype=torch.double), 1)
+        worst = max(worst, abs(float(loss - pairs)))
+    return worst
+
 
 # 19 · Objects and instances -------------------------------------------------------------------------------------------
 

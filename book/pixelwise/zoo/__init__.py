@@ -30,6 +30,7 @@ from pixelwise.zoo import (
     pspnet,
     resnet,
     resnext,
+    saliency,
     segnet,
     senet,
     shufflenet,
@@ -46,13 +47,17 @@ from pixelwise.zoo.copying import copy_weights
 __all__ = ["MODELS", "Model", "build", "copy_weights"]
 
 
+Task = Literal["classification", "segmentation", "detection", "saliency"]
+
+
 @dataclass(frozen=True)
 class Model:
     """A network of the zoo: `build(classes=1000, **options)` makes it, for inputs of `input_shape` (C, H, W).
 
     `year` is that of the publication cited, `reference` its key in the course's bibliography. `task` is
-    "classification", (N, C, H, W) to logits (N, classes), "segmentation", to logits (N, classes, H, W), or "detection",
-    to one prediction a cell of a grid, (N, 5 + classes, h, w).
+    "classification", (N, C, H, W) to logits (N, classes), "segmentation", to logits (N, classes, H, W), "detection", to
+    one prediction a cell of a grid, (N, 5 + classes, h, w), or "saliency", to maps of real numbers, (N, H, W) or
+    smaller, by a network that knows no classes.
     """
 
     name: str
@@ -61,7 +66,7 @@ class Model:
     build: Callable[..., nn.Module]
     input_shape: tuple[int, int, int] = (3, 224, 224)
     reference: str = ""
-    task: Literal["classification", "segmentation", "detection"] = "classification"
+    task: Task = "classification"
 
     def trace(self, **options: Any) -> Trace:
         """Return the trace of the network on its own input, built without values and hence fast.
@@ -79,7 +84,7 @@ def _trace(model: Model, options: tuple[tuple[str, Any], ...]) -> Trace:
 
 
 _VGG = {"vgg11": "A", "vgg11_lrn": "A-LRN", "vgg13": "B", "vgg16_c": "C", "vgg16": "D", "vgg19": "E"}
-_SEGMENTATION: Literal["segmentation"] = "segmentation"
+_SEGMENTATION: Task = "segmentation"
 
 MODELS = {
     model.name: model
@@ -166,6 +171,8 @@ MODELS = {
             "redmon2016you",
             "detection",
         ),
+        Model("saliency_shallow", "saliency", 2016, saliency.Shallow, (3, 96, 96), "pan2016shallow", "saliency"),
+        Model("saliency_deep", "saliency", 2016, saliency.Deep, (3, 240, 320), "pan2016shallow", "saliency"),
     )
 }
 
@@ -174,7 +181,8 @@ def build(name: str, classes: int | None = None, **options: Any) -> nn.Module:
     """Return the network called `name`, untrained, with `classes` outputs (a segmentation network's for each pixel).
 
     Unless given these are ImageNet's 1000, LeNet-5's ten, the 21 of VOC 2012 with its background, U-Net's two, the
-    150 of ADE20K for PSPNet and UperNet, or the five things of the scenes for the grid detector.
+    150 of ADE20K for PSPNet and UperNet, or the five things of the scenes for the grid detector. Saliency networks have
+    no classes, and `classes` must be left out.
 
     `options` are its family's own, as in the function that its file is named after.
 
