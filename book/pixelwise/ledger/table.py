@@ -22,6 +22,7 @@ CHAPTERS = {
     13: "Upsampling",
     14: "Skips",
     15: "Encoder–decoders",
+    16: "Dilation and context",
     17: "Metrics and losses",
     18: "Other dense predictions",
     19: "Objects and instances",
