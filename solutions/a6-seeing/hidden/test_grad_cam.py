@@ -45,10 +45,11 @@ def compare(student, which, activations, gradients, size):
 def layer(rng, images=1, scores=1, channels=4, rows=6, columns=6, dtype=torch.float32, slope=1.0):
     """Activations as behind a ReLU, and gradients that are positive for every other channel, on average.
 
-    The sum is largest in the middle, where interpolation lowers it, whatever is drawn.
+    The sum is largest in the middle, where interpolation lowers it, and negative in a corner, whatever is drawn.
     """
     activations = normal(rng, images, channels, rows, columns, dtype=dtype).abs()
     activations[:, ::2, rows // 2, columns // 2] += 8
+    activations[:, 1::2, 0, 0] += 8
     signs = torch.where(torch.arange(channels) % 2 == 0, 1.0, -1.0)[:, None, None]
     gradients = slope * (normal(rng, images, scores, channels, rows, columns, dtype=torch.float64) + signs)
     return activations, gradients.to(dtype)

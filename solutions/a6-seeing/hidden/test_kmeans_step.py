@@ -93,8 +93,8 @@ def test_centres(student, rng):
 @pytest.mark.points(2)
 def test_cost(student, rng):
     "The cost is the mean over pixels of the squared distance to the nearest of the centres that were given."
-    compare(student, [COST], *groups(rng))
-    compare(student, [COST], *groups(rng, pixels=7, clusters=3, depth=5))
+    compare(student, [COST], *groups(rng, apart=4.0))
+    compare(student, [COST], *groups(rng, pixels=7, clusters=3, depth=5, apart=4.0))
     compare(student, [COST], *groups(rng, pixels=1, clusters=1))
 
 
@@ -188,7 +188,7 @@ def test_empty_clusters_of_each_image(student, rng):
 @pytest.mark.points(2)
 def test_features_far_from_zero(student, rng):
     "Features may be far from zero and close to each other: subtract before you square."
-    features, centres = (normal(rng, 1, n, 3) for n in (40, 4))
+    features, centres = (normal(rng, 1, n, 3) for n in (400, 4))
     compare(student, [LABELS], features + 3e4, centres + 3e4)
 
 

@@ -225,7 +225,7 @@ def test_double_precision(student):
 def test_tensors_that_are_not_contiguous(student, rng):
     "Slices, transposes and expanded tensors should give what their copies give, however they lie in memory."
     boxes = moved(rng, shifted(*(20 * (i // 4) + i % 4 for i in range(24))))
-    scores, labels = torch.randperm(24, generator=rng) / 32, torch.arange(24) % 2
+    scores, labels = (1 + torch.randperm(24, generator=rng)) / 32, torch.arange(24) % 2
     compare(student, scattered(boxes), *(torch.stack([v, v], 1)[:, 1] for v in (scores, labels)))
     compare(student, boxes.T.contiguous().T, scores[:1].expand(24), torch.zeros(1, dtype=torch.int64).expand(24))
 

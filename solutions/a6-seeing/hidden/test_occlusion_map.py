@@ -39,9 +39,10 @@ def expected(base, scores, shape, size, stride=1):
 
 
 def answers(rng, images, classes, shape, size, stride=1, dtype=torch.float32):
-    """Scores without and with squares, and the parameters that belong to them."""
+    """Scores without and with squares, and the parameters that belong to them. The first square raises all scores."""
     positions = len(squares(shape, size, stride))
     base, scores = normal(rng, images, classes, dtype=dtype), normal(rng, images, positions, classes, dtype=dtype)
+    scores[:, :1] = base[:, None] + scores[:, :1].abs() + 0.5
     return base, scores, shape, size, stride
 
 
