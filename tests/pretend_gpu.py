@@ -37,20 +37,20 @@ INDEXINGS = {
 }
 
 
-# What makes a tensor: PyTorch would have these fill an empty one, which they enlarge, and no tensor here can grow.
-MADE = (
-    aten.empty.memory_format,
-    aten.empty_strided.default,
-    aten.arange.default,
-    aten.arange.start,
-    aten.arange.start_step,
-    aten.linspace.default,
-    aten.logspace.default,
-    aten.eye.default,
-    aten.eye.m,
-    aten.randperm.default,
-    aten.randperm.generator,
-)
+# What a tensor is asked about its form, which its inside knows: some operators change it in place.
+FORM = {
+    aten.sym_size.default: lambda inside: inside.shape,
+    aten.sym_stride.default: lambda inside: inside.stride(),
+    aten.sym_numel.default: lambda inside: inside.numel(),
+    aten.sym_storage_offset.default: lambda inside: inside.storage_offset(),
+    aten.dim.default: lambda inside: inside.dim(),
+    aten.is_contiguous.default: lambda inside: inside.is_contiguous(),
+    aten.is_contiguous.memory_format: lambda inside, memory_format: inside.is_contiguous(memory_format=memory_format),
+    aten.is_strides_like_format.default: lambda inside, memory_format: aten.is_strides_like_format(
+        inside, memory_format
+    ),
+    aten.is_non_overlapping_and_dense.default: lambda inside: aten.is_non_overlapping_and_dense(inside),
+}
 
 
 class _Backend(_DummyBackendModule):
@@ -73,12 +73,15 @@ class OnDevice(torch.Tensor):
             dtype=inside.dtype,
             layout=inside.layout,
             device=torch.device(NAME, 0),
+            dispatch_sizes_strides_policy="sizes",
         )
         made.inside = inside
         return made
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in FORM:
+            return FORM[func](args[0].inside, *args[1:])
         return run(func, args, kwargs or {})
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
@@ -126,9 +129,7 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             return value
         return outer.get(id(value)) if id(value) in outer else OnDevice(value)
 
-    found = tree_map(outside, func(*tree_map(_inside, args), **tree_map(_inside, kwargs)))
-    assert all(each.shape == each.inside.shape for each in there), f"{func} changes a shape in place: not written here"
-    return found
+    return tree_map(outside, func(*tree_map(_inside, args), **tree_map(_inside, kwargs)))
 
 
 def _refuse_mixtures(func: Any, args: Any, tensors: list[torch.Tensor], there: list[OnDevice]) -> None:
@@ -159,7 +160,7 @@ def register() -> torch.device:
     everything.fallback(lambda func, *args, **kwargs: run(func, args, kwargs), "PrivateUse1")
     some = torch.library.Library("aten", "IMPL")  # those that PyTorch calls where no Python operator is known yet
     some.impl("_copy_from", _copy_from, "PrivateUse1")
-    for operator in MADE:
+    for operator in (aten.empty.memory_format, aten.empty_strided.default):
         some.impl(operator, lambda *args, _made=operator, **kwargs: run(_made, args, kwargs), "PrivateUse1")
     _kept.extend((everything, some))
     device = torch.device(NAME)
