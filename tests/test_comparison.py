@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from pixelwise import comparison
+from pixelwise import comparison, trained_once
 from pixelwise.data.scenes import CLASSES
 
 RUNS = comparison.recorded()["runs"]
@@ -80,6 +80,8 @@ def course(tmp_path, monkeypatch):
     shutil.copytree(comparison.RECORD.parent, package, ignore=shutil.ignore_patterns("__pycache__", "explorers"))
     (tmp_path / "_config.yml").touch()
     monkeypatch.setattr(comparison, "__file__", str(package / "comparison.py"))
+    monkeypatch.setattr(trained_once, "PACKAGE", package)
+    monkeypatch.setattr(trained_once, "COURSE", tmp_path)
     trainings = []
 
     def trained(name, seed):

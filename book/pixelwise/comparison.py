@@ -124,8 +124,7 @@ def ready(name: str, seed: int = 0) -> nn.Module:
     """
     return trained_once.ready(
         f"{name} {seed}",
-        Path(__file__),
-        (),
+        (Path(__file__),),
         build=lambda: NETWORKS[name](classes=len(CLASSES)),
         train=lambda: trained(name, seed),
     )

@@ -88,11 +88,9 @@ def trained(seed: int = 0, steps: int = STEPS) -> nn.Module:
 
 def ready(seed: int = 0) -> nn.Module:
     """Return what `trained` returns, from the course's folder `_build/trained` if a page trained it there before."""
-    package = Path(__file__).parent
     return trained_once.ready(
         f"detector {seed}",
-        Path(__file__),
-        (package / "detection").glob("*.py"),
+        (Path(__file__), *(Path(__file__).parent / "detection").glob("*.py")),
         build=_built,
         train=lambda: trained(seed),
     )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from filelock import FileLock
@@ -11,17 +12,19 @@ from torch import nn
 import pixelwise
 from pixelwise import files
 
+PACKAGE = Path(__file__).parent
+COURSE = PACKAGE.parents[1]
+Network = TypeVar("Network", bound=nn.Module)
 
-def ready(
-    what: str, protocol: Path, sources: Iterable[Path], build: Callable[[], nn.Module], train: Callable[[], nn.Module]
-) -> nn.Module:
+
+def ready(what: str, sources: Iterable[Path], build: Callable[[], Network], train: Callable[[], Network]) -> Network:
     """Return what `train()` returns, or its weights in `build()`, on the course's device, if they were kept before.
 
-    `what` names the network and its seed, `protocol` is the file of the library that says how it is trained. Kept
-    weights are used only for the same `what`, version of PyTorch and kind of device, and while that file, the losses,
-    the data, the zoo, the training loop and the further `sources` are what they were.
+    `what` names the network and its seed; `sources` are the files of the library that say how it is made and trained.
+    Kept weights are used only for the same `what`, version of PyTorch and kind of device, and while these files, the
+    losses, the data, the zoo and the training loop are what they were.
     """
-    kept = _kept(what, protocol, sources)
+    kept = _kept(what, sources)
     if kept is None:
         return train()
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -37,12 +40,12 @@ def ready(
         return network
 
 
-def _kept(what: str, protocol: Path, sources: Iterable[Path]) -> Path | None:
-    package = protocol.parent
-    if not (package.parents[1] / "_config.yml").exists():
+def _kept(what: str, sources: Iterable[Path]) -> Path | None:
+    if not (COURSE / "_config.yml").exists():
         return None  # installed somewhere else: there is no folder of a build
     decides = hashlib.sha256(f"{what} {torch.__version__} {pixelwise.device().type}".encode())
-    own = (protocol, package / "losses.py", *(package / "data").glob("*.py"), *(package / "zoo").glob("*.py"))
-    for source in sorted((*own, package / "train" / "loop.py", *sources)):
+    always = (PACKAGE / "losses.py", PACKAGE / "train" / "loop.py")
+    folders = (source for name in ("data", "zoo") for source in (PACKAGE / name).glob("*.py"))
+    for source in sorted((*always, *folders, *sources)):
         decides.update(source.read_bytes())
-    return package.parents[1] / "_build" / "trained" / f"{decides.hexdigest()[:20]}.pt"
+    return COURSE / "_build" / "trained" / f"{decides.hexdigest()[:20]}.pt"

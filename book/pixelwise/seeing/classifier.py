@@ -4,19 +4,17 @@ It is four stages of 3×3 convolutions with ReLUs and max pooling between them, 
 layer. For training each convolution has batch normalisation behind it, which is folded into the weights afterwards.
 """
 
-import hashlib
 from collections import OrderedDict
 from functools import cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from filelock import FileLock
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 import pixelwise
-from pixelwise import files, train
+from pixelwise import train, trained_once
 from pixelwise.data import VOID
 from pixelwise.data.scenes import CLASSES, scenes
 from pixelwise.data.transforms import flip, normalise
@@ -107,24 +105,9 @@ def trained(seed: int = 0, steps: int = STEPS) -> nn.Sequential:
 
 
 def ready(seed: int = 0) -> nn.Sequential:
-    """Return what `trained` returns, from the course's folder `_build/trained` if it was trained there before.
+    """Return what `trained` returns, from the course's folder `_build/trained` if it was trained there before."""
+    return trained_once.ready(f"seeing {seed}", (Path(__file__),), build=_built, train=lambda: trained(seed))
 
-    A file is used only for the code, the version of PyTorch and the kind of device that made it.
-    """
-    package = Path(__file__).parents[1]
-    if not (package.parents[1] / "_config.yml").exists():
-        return trained(seed)  # installed somewhere else: there is no folder of a build
-    decides = hashlib.sha256(f"seeing {seed} {torch.__version__} {pixelwise.device().type}".encode())
-    for source in sorted((Path(__file__), *(package / "data").glob("*.py"), package / "train" / "loop.py")):
-        decides.update(source.read_bytes())
-    kept = package.parents[1] / "_build" / "trained" / f"{decides.hexdigest()[:20]}.pt"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(kept.with_suffix(".lock")):
-        if not kept.exists():
-            network = trained(seed)
-            with files.whole(kept) as new:
-                torch.save(network.state_dict(), new)
-            return network
-        network = classifier().to(memory_format=torch.channels_last)  # narrow layers then take less time
-        network.load_state_dict(torch.load(kept, map_location="cpu", weights_only=True))
-        return network.to(pixelwise.device()).eval()
+
+def _built() -> nn.Sequential:
+    return classifier().to(memory_format=torch.channels_last)  # narrow layers then take less time
