@@ -15,16 +15,10 @@ from pixelwise import arithmetic
 from pixelwise.arithmetic import Branches, Conv, Layer, MisalignedBranches, Pad, Pool
 from pixelwise.tracing import Untraceable, trace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 quick = settings(max_examples=40, deadline=None)
 SHAPE = (2, 200, 210)  # larger than the field of any stack drawn here: every layer of it has an input that it fits
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 # Random networks ----------------------------------------------------------------------------------------------------

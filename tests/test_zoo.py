@@ -15,6 +15,8 @@ from pixelwise.train import fit
 from pixelwise.zoo import fcn, lenet, resnet, segnet, shufflenet, unet, vgg
 from pixelwise.zoo.copying import in_order
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 models = pytest.importorskip("torchvision.models")
 
 # Our name and options, torchvision's.
@@ -44,15 +46,6 @@ NAMES = [f"{name}{'-' if options else ''}{'-'.join(map(str, options.values()))}"
 def torchvisions(name):
     options = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
     return models.get_model(name, **options)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other cost more time here than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 # Against torchvision ------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from pixelwise.tracing import trace
 from pixelwise.zoo import deeplab, pspnet, resnet, upernet
 from pixelwise.zoo.copying import in_order
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 models = pytest.importorskip("torchvision.models")
 
 TORCHVISIONS = {"output_stride": 8, "grid": None, "dropout": 0.5, "extra": True, "aligned": False}
@@ -32,15 +34,6 @@ SMALL = {
     "pspnet_resnet50": {"width": 4, "head": 8},
     "upernet_resnet50": {"width": 4, "channels": 8},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other cost more time here than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def small(name, classes=5, **options):

@@ -10,13 +10,7 @@ from pixelwise.saliency_metrics import correlation
 from pixelwise.tracing import trace
 from pixelwise.zoo import saliency
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def windows(traced):

@@ -49,8 +49,8 @@ def record(assignment: Assignment, found: Validation, draws: int) -> str:
     """
     if not found.holds:
         raise ValueError("what does not hold is not recorded")
-    before = _recorded(assignment)
-    if before["of"] != digest(assignment):
+    of, before = digest(assignment), _recorded(assignment)
+    if before["of"] != of:
         before = _NOTHING
     tried = list(variants.read_variants(assignment))
     exercises: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def record(assignment: Assignment, found: Validation, draws: int) -> str:
         elif "mutants" in (known := before["exercises"].get(name, {})):
             one["mutants"] = known["mutants"]
         exercises[name] = one
-    data = {"of": digest(assignment), "draws": max(draws, before["draws"]), "exercises": exercises}
+    data = {"of": of, "draws": max(draws, before["draws"]), "exercises": exercises}
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     files.write_whole(assignment.source / FILE, text)
     return text

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 import pixelwise
-from pixelwise import files, metrics, train, trained_once, zoo
+from pixelwise import metrics, train, trained_once, zoo
 from pixelwise.data.scenes import CLASSES, scenes
-from pixelwise.data.transforms import flip, normalise
+from pixelwise.data.transforms import flip, in_half, normalise
 from pixelwise.losses import class_weights, cross_entropy
 from pixelwise.tracing import trace
-from pixelwise.train.environment import commit, machine_facts, versions
+from pixelwise.train import records
 
 RECORD = Path(__file__).with_name("comparison.json")
 
@@ -79,9 +79,7 @@ def test_set() -> tuple[Tensor, Tensor]:
     return normalise(drawn.images), drawn.labels
 
 
-def mirrored_in_half(image: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return both as they are or, in half of the cases, with left and right exchanged."""
-    return flip(image, labels) if torch.rand((), generator=generator) < 0.5 else (image, labels)
+mirrored_in_half = in_half(flip)
 
 
 def trained(name: str, seed: int = 0, steps: int = STEPS) -> nn.Module:
@@ -182,15 +180,9 @@ def main(names: list[str]) -> None:
     if unknown:
         sys.exit(f"The comparison has {', '.join(NETWORKS)}, and no {unknown[0]!r}.")
     names = names or list(NETWORKS)
-    device = pixelwise.device()
     record = recorded() if RECORD.exists() else {"runs": []}
     kept = [run for run in record["runs"] if run["network"] not in names]
-    record = {
-        "commit": commit(),
-        "machine": machine_facts(device),
-        "versions": versions(),
-        "runs": kept,
-    }
+    record = records.made_here(pixelwise.device()) | {"runs": kept}
     todo = [(seed, name) for name in names for seed in SEEDS.get(name, range(3))]
     for seed, name in sorted(todo):
         found = _run(name, seed)
@@ -200,13 +192,7 @@ def main(names: list[str]) -> None:
             flush=True,
         )
         record["runs"].append(found)
-        _write(record)
-
-
-def _write(record: dict[str, Any]) -> None:
-    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items() if key != "runs"]
-    lines.append(' "runs": [\n  ' + ",\n  ".join(json.dumps(run) for run in record["runs"]) + "\n ]")
-    files.write_whole(RECORD, "{\n" + ",\n".join(lines) + "\n}\n")
+        records.write(RECORD, record)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 
 import pixelwise
-from pixelwise import comparison, detection, files, train, trained_once, zoo
+from pixelwise import comparison, detection, train, trained_once, zoo
 from pixelwise.comparison import SIZE, TEST, TEST_SEED
 from pixelwise.data.scenes import CLASSES, THINGS, Scenes, scenes
-from pixelwise.data.transforms import normalise
+from pixelwise.data.transforms import in_half, normalise
 from pixelwise.detection import MISTAKES, AveragePrecision, Detections, Objects, PanopticQuality
-from pixelwise.train.environment import commit, machine_facts, versions
+from pixelwise.train import records
 from pixelwise.zoo import grid_detector
 
 RECORD = Path(__file__).with_name("scene_detector.json")
@@ -57,9 +57,7 @@ def test_set() -> tuple[Scenes, list[Objects]]:
     return drawn, objects(drawn)
 
 
-def mirrored_in_half(image: Tensor, packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return an image and its packed objects as they are or, in half of the cases, mirrored."""
-    return grid_detector.mirrored(image, packed) if torch.rand((), generator=generator) < 0.5 else (image, packed)
+mirrored_in_half = in_half(grid_detector.mirrored)
 
 
 def trained(seed: int = 0, steps: int = STEPS) -> nn.Module:
@@ -196,15 +194,11 @@ def _rounded(values: Tensor) -> list[float]:
 
 def main() -> None:
     """Train the detector from each seed and write the record."""
-    record: dict[str, Any] = {
-        "commit": commit(),
-        "machine": machine_facts(pixelwise.device()),
-        "versions": versions(),
-    }
+    record = records.made_here(pixelwise.device())
     images, _ = comparison.test_set()
     maps = {"U-Net": comparison.predicted(comparison.ready("U-Net"), images), "true labels": test_set()[0].labels}
     record["components"] = {name: quality(instances(labels), labels) for name, labels in maps.items()}
-    lines = []
+    record["runs"] = []
     for seed in SEEDS:
         training_set()
         begun = time.process_time()
@@ -212,10 +206,8 @@ def main() -> None:
         run = {"seed": seed, "processor_seconds": round(time.process_time() - begun, 1)} | measured(network, maps)
         mean = statistics.fmean(run["ap"]["voc2010"])
         print(f"seed {seed}: AP {mean:.3f}, {run['processor_seconds']:.0f} processor seconds", flush=True)
-        lines.append(json.dumps(run))
-    head = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items()]
-    head.append(' "runs": [\n  ' + ",\n  ".join(lines) + "\n ]")
-    files.write_whole(RECORD, "{\n" + ",\n".join(head) + "\n}\n")
+        record["runs"].append(run)
+    records.write(RECORD, record)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ Images are (3, H, W) of float32 in [0, 1] or of uint8, labels (H, W). What is ra
 so that one seed gives the same views everywhere. (torchvision's transforms draw from the global generator.)
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,6 +43,15 @@ def crop(image: Tensor, labels: Tensor, top: int, left: int, height: int, width:
 def flip(image: Tensor, labels: Tensor) -> Pair:
     """Return both mirrored, left and right exchanged."""
     return image.flip(-1), labels.flip(-1)
+
+
+def in_half(change: Callable[[Tensor, Tensor], Pair]) -> Callable[[Tensor, Tensor, torch.Generator], Pair]:
+    """Return what gives an image and its truth as `change` makes them in half of the cases, or else as they are."""
+
+    def changed(image: Tensor, truth: Tensor, generator: torch.Generator) -> Pair:
+        return change(image, truth) if torch.rand((), generator=generator) < 0.5 else (image, truth)
+
+    return changed
 
 
 def random_view(
