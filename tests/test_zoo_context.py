@@ -8,9 +8,9 @@ from torch import nn
 from pixelwise import zoo
 from pixelwise.train import fit
 from pixelwise.zoo import deeplab, pspnet, resnet
-from tests.test_zoo_dilated import SMALL, convolution, count, draw_, on_meta, one_thread, small
+from tests.test_zoo_dilated import SMALL, convolution, count, draw_, on_meta, small
 
-__all__ = ["one_thread"]  # pytest finds it here
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # Parts --------------------------------------------------------------------------------------------------------------
