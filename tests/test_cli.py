@@ -41,6 +41,7 @@ def refusal(*words, cwd):
 def test_an_unknown_assignment(course):
     assert "no assignment called 'a7-nothing'" in refusal("grade", "a7-nothing", cwd=course)
     assert A1 in refusal("validate", "a7-nothing", cwd=course)
+    assert "no exercise 'conv3d' to grade; there is: " in refusal("validate", "--exercise", "conv3d", cwd=course)
 
 
 def test_all_assignments_and_one_of_them(course):
@@ -135,7 +136,7 @@ def test_names_that_would_move_the_cursor_are_made_printable():
 
 
 def test_a_long_validation_whose_words_go_to_a_file_tells_each_tenth(course, monkeypatch, capsys):
-    def graded_in_steps(assignment, executor, show, draws, graded, mutants):
+    def graded_in_steps(assignment, executor, show, draws, graded, mutants, exercises):
         for of in (50, 2345):
             for done in [*range(7, of, 7), of]:  # some are known without grading, so steps differ
                 graded(done, of)

@@ -271,6 +271,38 @@ def test_a_record_of_the_same_files_keeps_what_it_was_not_asked_to_try_again(roo
     assert (row.draws, row.made, row.current) == (1, None, True)
 
 
+def test_a_change_of_one_exercise_leaves_what_is_known_of_the_others(tmp_path):
+    root = empty_course(tmp_path / "course")
+    shutil.copytree(ROOT / "solutions" / "a3-upsampling", root / "solutions" / "a3-upsampling")
+    (root / "solutions" / "a3-upsampling" / tested.FILE).unlink(missing_ok=True)
+    assignment = load_assignment(root, "a3-upsampling")
+    everything = validate.Validation((), {}, {}, tuple(assignment.exercises))
+    tested.record(assignment, everything, 30)
+    hidden = assignment.source / "hidden" / "test_bed_of_nails.py"
+    hidden.write_text(hidden.read_text() + "\n# Another line.\n")
+
+    def known():
+        return {row.exercise: (row.current, row.draws) for row in tested.rows(load_assignment(root, "a3-upsampling"))}
+
+    others = {name: (True, 30) for name in assignment.exercises if name != "bed_of_nails"}
+    assert known() == {**others, "bed_of_nails": (False, 30)}
+    tested.record(assignment, dataclasses.replace(everything, exercises=("bed_of_nails",)), 2)
+    assert known() == {**others, "bed_of_nails": (True, 2)}
+    variant = assignment.source / "variants" / "equivalent.toml"
+    variant.write_text(variant.read_text().replace("exercise = 'bilinear_kernel'", "exercise = 'gone'"))
+    assert [name for name, (current, _) in known().items() if not current] == ["bilinear_kernel"]
+
+
+def test_one_exercise_is_validated_alone():
+    assignment = load_assignment(ROOT, "a3-upsampling")
+    found = validate.validate(assignment, exercises=["bed_of_nails"], mutants=True)
+    assert [(check.title, check.problems) for check in found.checks if not check.holds] == []
+    assert found.exercises == tuple(found.mutants) == ("bed_of_nails",)
+    assert {name for scores in found.scores.values() for name in scores} == {"bed_of_nails"}
+    assert not any("max_unpool" in name for name in found.scores)
+    assert found.mutants["bed_of_nails"].killed > 200
+
+
 def test_what_does_not_hold_is_not_recorded(root, graded):
     edit(root / "solutions" / NAME / "hidden" / "test_scale.py", "(x.double() * k)", "(x.double() + k)")
     found, _ = graded()

@@ -51,8 +51,13 @@ def text_of(graded: Iterable[tuple[variants.Variant, Report]]) -> str:
 
 
 def stale(assignment: Assignment, graded: Iterable[tuple[variants.Variant, Report]]) -> Iterator[str]:
-    """What is wrong with the file, if it is not what the wrong variants give."""
-    path, text = assignment.source / FILE, text_of(graded)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    """What is wrong with the file, if it does not say what these wrong variants give for their exercises."""
+    path, made = assignment.source / FILE, json.loads(text_of(graded))
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
+        kept = {}
+    gone = set(kept) - set(assignment.exercises)
+    if not path.exists() or gone or any(kept.get(name) != made[name] for name in made):
         what = "is stale" if path.exists() else "is missing"
         yield f"{path.relative_to(assignment.root)} {what}; run `autograder hints {assignment.name}`"

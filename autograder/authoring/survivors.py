@@ -15,7 +15,7 @@ everything in some draws and not in others, such as a training that ends near th
 
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,17 +94,19 @@ def tally(
     executor: Executor,
     seed: int,
     graded: Callable[[int, int], None] = lambda done, of: None,
+    exercises: Collection[str] = (),
 ) -> tuple[dict[str, Tally], list[str]]:
-    """What the mutants of each exercise got, with the inputs of one seed, and each problem with them.
+    """What the mutants of these exercises got, or of all, with the inputs of one seed, and each problem with them.
 
     Raises `AssignmentError` where ``equivalent.toml`` cannot be read.
     """
-    known = recorded(assignment)
-    candidates = list(_candidates(assignment))
+    exercises = exercises or tuple(assignment.exercises)
+    known = {each: reason for each, reason in recorded(assignment).items() if each.exercise in exercises}
+    candidates = [each for each in _candidates(assignment) if each.exercises[0] in exercises]
     survivors = _survivors(assignment, executor, candidates, seed, graded)
     made = Counter(each.exercises[0] for each in candidates)
     found = {}
-    for name in assignment.exercises:
+    for name in exercises:
         alive = dict.fromkeys(each for each in survivors if each.exercise == name)
         killed = made[name] - sum(each.exercise == name for each in survivors)
         equivalent = {each: known[each].why for each in alive if each in known}

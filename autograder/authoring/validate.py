@@ -3,8 +3,8 @@
 import filecmp
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder.authoring import hinting, pasted, sample_class, student_run, survivors, variants
@@ -58,12 +58,13 @@ class Validation:
 
     ``scores`` holds by variant, the reference solution and the untouched release among them, and by exercise what it
     got, the most frequent first: one entry, unless it depends on the draw. It is empty where nothing was graded.
-    ``mutants`` holds by exercise what its suite finds of them, where they were asked for.
+    ``mutants`` holds by exercise what its suite finds of them, where they were asked for. ``exercises`` were graded.
     """
 
     checks: tuple[Check, ...]
     scores: dict[str, dict[str, tuple[Score, ...]]]
     mutants: dict[str, Tally] = field(default_factory=dict)
+    exercises: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -78,14 +79,18 @@ def validate(
     draws: int = 1,
     graded: Callable[[int, int], None] = lambda done, of: None,
     mutants: bool = False,
+    exercises: Collection[str] = (),
 ) -> Validation:
     """Make every check of one assignment, with ``draws`` draws of the hidden suites' inputs, and ``mutants`` or not.
+
+    Where ``exercises`` are named, nothing of the others is graded, and the released notebook is not run.
 
     What is found by reading is checked first, and nothing is run while any of that does not hold. ``progress`` is told
     of each check, ``graded`` of how many gradings are done. Raises `AssignmentError` when its files cannot be read at
     all.
     """
     checks: list[Check] = []
+    asked = tuple(name for name in assignment.exercises if name in exercises or not exercises)
 
     def add(title: str, problems: Iterable[str]) -> None:
         checks.append(Check(title, tuple(problems)))
@@ -95,27 +100,32 @@ def validate(
         for title, problems in stage(assignment).items():
             add(title, problems)
         if not all(check.holds for check in checks):
-            return Validation(tuple(checks), {})
-    candidates = _candidates(assignment)
+            return Validation(tuple(checks), {}, {}, asked)
+    candidates = [each.about(asked) for each in _candidates(assignment) if each.about(asked).verdicts]
     reports = _graded(assignment, candidates, executor or LocalExecutor(), draws, graded)
     for title, group in _by_title(candidates).items():
         problems = [problem for each in group for problem in each.problems(reports[each])]
         add(f"{title} ({len(group)})" if len(group) > 1 else title, problems)
-    add(
-        "the released notebook, solved, runs from top to bottom with every check green",
-        student_run.problems(assignment),
-    )
+    if len(asked) == len(assignment.exercises):
+        add(
+            "the released notebook, solved, runs from top to bottom with every check green",
+            student_run.problems(assignment),
+        )
     if all(check.holds for check in checks):  # or a variant that does not fail as stated would be told twice
         wrong = {each.name: each for each in variants.read_variants(assignment) if each.kind == variants.WRONG}
-        firsts = ((wrong[each.name], reports[each][0]) for each in candidates if each.name in wrong)
+        firsts = (
+            (replace(wrong[each.name], verdicts=dict(each.verdicts)), reports[each][0])
+            for each in candidates
+            if each.name in wrong
+        )
         add("hints.json is what the known-wrong variants give", hinting.stale(assignment, firsts))
     tallies: dict[str, Tally] = {}
     if mutants:
-        tallies, problems = survivors.tally(assignment, executor or LocalExecutor(), SEED, graded)
+        tallies, problems = survivors.tally(assignment, executor or LocalExecutor(), SEED, graded, asked)
         made = sum(each.made for each in tallies.values())
         add(f"every mutant that is wrong is found ({made:,} mutants)", problems)
     hidden = [each for each in candidates if each.suites == HIDDEN and not each.pasted]
-    return Validation(tuple(checks), {each.name: each.scores(reports[each]) for each in hidden}, tallies)
+    return Validation(tuple(checks), {each.name: each.scores(reports[each]) for each in hidden}, tallies, asked)
 
 
 def static_checks(assignment: Assignment) -> dict[str, Iterable[str]]:
@@ -160,6 +170,9 @@ class _Candidate:
     verdicts: tuple[tuple[str, Verdict | None], ...]
     whole: bool = False
     pasted: tuple[tuple[str, str], ...] = ()
+
+    def about(self, exercises: Collection[str]) -> "_Candidate":
+        return replace(self, verdicts=tuple(each for each in self.verdicts if each[0] in exercises))
 
     def task(self, assignment: Assignment, seed: int) -> Task:
         submission = Submission(self.name, assignment.name, assignment.source, self.cells, digest=self.name)

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from autograder.cli.common import Commands, chosen, executor, positive, root_of, say, takes_assignments
 from autograder.course.assignment import load_assignment
+from autograder.course.errors import AssignmentError
 
 if TYPE_CHECKING:
     from autograder.authoring.validate import Validation
@@ -36,6 +37,13 @@ def add_to(commands: Commands) -> None:
     validate.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     validate.add_argument(
         "--draws", type=positive, default=1, help="how many draws of the hidden suites' inputs to grade (default: 1)"
+    )
+    validate.add_argument(
+        "--exercise",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="grade this exercise alone, after a change of it; may be given again for another",
     )
     validate.add_argument(
         "--mutants", action="store_true", help="grade every small change of right solutions too, which takes minutes"
@@ -102,13 +110,19 @@ def _validate(args: argparse.Namespace) -> int:
             say.print(f"    {escape(problem)}", soft_wrap=True)
 
     holds = True
-    for assignment in chosen(args):
+    assignments = chosen(args)
+    known = {name for assignment in assignments for name in assignment.exercises}
+    if unknown := [name for name in args.exercise if name not in known]:
+        raise AssignmentError(f"there is no exercise {unknown[0]!r} to grade; there is: {', '.join(sorted(known))}")
+    for assignment in assignments:
+        if args.exercise and not set(args.exercise) & set(assignment.exercises):
+            continue
         say.print(f"[bold]{assignment.name}[/bold]")
         columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         with Progress(*columns, console=say, transient=True, disable=not say.is_terminal) as progress:
             bar = progress.add_task("grading", total=None, visible=False)
             found = validate.validate(
-                assignment, executor(args), show, args.draws, _teller(progress, bar), args.mutants
+                assignment, executor(args), show, args.draws, _teller(progress, bar), args.mutants, args.exercise
             )
         holds &= found.holds
         if args.json:

@@ -182,6 +182,9 @@ def test_empty_clusters_of_each_image(student, rng):
     "Which clusters are empty, and which pixels are far, each image says for itself."
     features, centres = with_far_pixels(rng, images=3)
     centres[0, 1], centres[1, 2], centres[2, 0] = 999.0, 998.0, -999.0
+    for n in range(3):  # of the last cluster: one far along one feature, and one that is nearer, along all of them
+        features[n, 3 + 4 * n, 0] += 64
+        features[n, 27 - 4 * n] += torch.tensor([30.0, -30.0, 30.0])
     compare(student, [CENTRES], features, centres)
 
 
