@@ -135,7 +135,9 @@ def test_the_record_holds_every_network_and_seed_once_and_says_where_it_was_made
         (name, seed) for name in comparison.NETWORKS for seed in comparison.SEEDS.get(name, range(3))
     )
     record = comparison.recorded()
-    assert len(record["commit"]) == 40 and record["machine"]["cpu"] and record["versions"]["torch"]
+    assert {run["made"] for run in record["runs"]} == set(range(len(record["made"])))
+    for made in record["made"]:
+        assert len(made["commit"]) == 40 and made["machine"]["cpu"] and made["versions"]["torch"]
 
 
 def test_recorded_means_are_those_of_the_recorded_classes():

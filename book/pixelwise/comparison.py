@@ -62,7 +62,6 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "DeepLab v1 without dilation": partial(_undilated, **_DEEPLAB),
 }
 SEEDS = {name: range(5) for name in ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net", "U-Net without skips")}
-SEEDS |= {name: range(2) for name in ("DeepLab v1", "DeepLab v1 without dilation")}
 
 
 @cache
@@ -175,14 +174,20 @@ def _run(name: str, seed: int) -> dict[str, Any]:
 
 
 def main(names: list[str]) -> None:
-    """Train what is asked for and write the record, again after each run."""
+    """Train what is asked for and write the record, again after each run.
+
+    In the record, "made" lists where runs were made, and each run names its place there: "made": 0 is the first.
+    """
     unknown = [name for name in names if name not in NETWORKS]
     if unknown:
         sys.exit(f"The comparison has {', '.join(NETWORKS)}, and no {unknown[0]!r}.")
     names = names or list(NETWORKS)
-    record = recorded() if RECORD.exists() else {"runs": []}
+    record = recorded() if RECORD.exists() else {"made": [], "runs": []}
     kept = [run for run in record["runs"] if run["network"] not in names]
-    record = records.made_here(pixelwise.device()) | {"runs": kept}
+    places = sorted({run["made"] for run in kept})
+    kept = [run | {"made": places.index(run["made"])} for run in kept]
+    here = records.made_here(pixelwise.device())
+    record = {"made": [*(record["made"][place] for place in places), here], "runs": kept}
     todo = [(seed, name) for name in names for seed in SEEDS.get(name, range(3))]
     for seed, name in sorted(todo):
         found = _run(name, seed)
@@ -191,7 +196,7 @@ def main(names: list[str]) -> None:
             f"{found['mean_boundary_iou']:.3f}, {found['processor_seconds']:.0f} processor seconds",
             flush=True,
         )
-        record["runs"].append(found)
+        record["runs"].append(found | {"made": len(places)})
         records.write(RECORD, record)
 
 
