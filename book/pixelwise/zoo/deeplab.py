@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, cat, nn
 
 from pixelwise.zoo import resnet, vgg
+from pixelwise.zoo.initialisation import initialise_he
 from pixelwise.zoo.resnet import rectified
 
 
@@ -37,7 +38,7 @@ class DeepLab(nn.Module):
         super().__init__()
         self.encoder, self.head = encoder, head
         self.stride, self.aligned = stride, aligned
-        initialise(self)
+        initialise_he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[2:]
@@ -186,7 +187,7 @@ class DeepLabV3Plus(nn.Module):
                 score=nn.Conv2d(head, classes, 1),
             )
         )
-        initialise(self)
+        initialise_he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[2:]
@@ -251,15 +252,6 @@ def different(numbers: Sequence[int], name: str) -> Sequence[int]:
     if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 1:
         raise ValueError(f"{name} must be different numbers from 1 on, not {tuple(numbers)}.")
     return numbers
-
-
-def initialise(network: nn.Module) -> None:
-    """Initialise convolutions after He et al., 2015, and their biases with zero."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
 
 
 def _rates(rates: Sequence[int] | None, output_stride: int) -> Sequence[int]:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.zoo import vgg
+from pixelwise.zoo.initialisation import initialise_he
 
 # Where the authors' networks crop: units of the scores from pool4 and pool3, pixels of the last upsampling by stride.
 # They follow from the padding of 100 pixels, which lets an image of any size fill one window of fc6.
@@ -124,11 +125,7 @@ class FCN(nn.Module):
             {name: Upsampling(classes, 2, learned != "none", aligned) for name in SKIPS[stride]}
         )
         self.upsample_last = Upsampling(classes, stride, learned == "all", aligned)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        initialise_he(self)
         for layer in (self.head.score_fr, *self.scores.values()):
             nn.init.zeros_(layer.weight)
 

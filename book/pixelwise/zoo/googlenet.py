@@ -9,6 +9,8 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from pixelwise.zoo.initialisation import initialise_he
+
 # Table 1, the columns of the nine modules: 1×1, 3×3 reduce, 3×3, 5×5 reduce, 5×5, pool projection.
 MODULES = {
     "3a": (64, 96, 128, 16, 32, 32),
@@ -104,12 +106,7 @@ class GoogLeNet(nn.Module):
         )
         self.auxiliary4a = _auxiliary(512, classes, batch_norm) if auxiliary else None
         self.auxiliary4d = _auxiliary(528, classes, batch_norm) if auxiliary else None
-        # The paper does not say how it began; this is He initialisation.
-        for layer in self.modules():
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        initialise_he(self)  # the paper does not say how it began
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         x = self.stem(x)

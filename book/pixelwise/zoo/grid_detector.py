@@ -27,7 +27,7 @@ from pixelwise.detection import (
     iou,
     nms,
 )
-from pixelwise.zoo.deeplab import initialise
+from pixelwise.zoo.initialisation import initialise_he
 from pixelwise.zoo.resnet import basic, rectified
 
 STRIDE = 8
@@ -60,7 +60,7 @@ class GridDetector(nn.Module):
             OrderedDict(norm=nn.BatchNorm2d(widths[2]), relu=nn.ReLU(), block=basic(widths[2], widths[2]))
         )
         self.predict = nn.Conv2d(widths[2], 5 + classes, 1)
-        initialise(self)
+        initialise_he(self)
         with torch.no_grad():
             self.predict.weight.mul_(0.1)
             # Few cells hold an object: starting from a probability of 0.02 keeps the first losses from the others low

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, cat, nn
 
 from pixelwise.zoo import resnet
-from pixelwise.zoo.deeplab import different, initialise, upsampled
+from pixelwise.zoo.deeplab import different, upsampled
+from pixelwise.zoo.initialisation import initialise_he
 from pixelwise.zoo.resnet import rectified
 
 BINS = (1, 2, 3, 6)
@@ -79,7 +80,7 @@ class PSPNet(nn.Module):
         self.pyramid = PyramidPooling(channels, reduced, bins)
         self.head = _head(channels + len(bins) * reduced, head, classes, dropout)
         self.auxiliary = _head(self.encoder.conv4[-1].channels, head // 2, classes, dropout) if auxiliary else None
-        initialise(self)
+        initialise_he(self)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         size = x.shape[2:]

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from pixelwise.zoo.fcn import bilinear_kernel
+from pixelwise.zoo.initialisation import initialise_he
 
 # For scenes of 48×48 pixels, trained from scratch within seconds.
 SMALL_SHALLOW = {"side": 48, "widths": (12, 24, 24), "map_side": 12}
@@ -53,7 +54,7 @@ class Shallow(nn.Module):
         self.fc4 = nn.Linear(widths[-1] * left * left, 2 * map_side * map_side)
         self.relu4 = nn.ReLU()
         self.fc5 = nn.Linear(map_side * map_side, map_side * map_side)
-        _initialise(self)
+        initialise_he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[2:] != (self.side, self.side):
@@ -105,7 +106,7 @@ class Deep(nn.Module):
                 layers[f"pool{number}"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.features = nn.Sequential(layers)
         self.upsample = nn.ConvTranspose2d(1, 1, 8, stride=4, padding=2, bias=False)
-        _initialise(self)
+        initialise_he(self)
         self.upsample.weight.data[0, 0] = bilinear_kernel(4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,11 +116,3 @@ class Deep(nn.Module):
                 "be multiples of 4."
             )
         return self.upsample(self.features(x)).squeeze(1)
-
-
-def _initialise(network: nn.Module) -> None:
-    for layer in network.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from torch import Tensor, cat, nn
 
 from pixelwise.zoo import resnet
-from pixelwise.zoo.deeplab import initialise, upsampled
+from pixelwise.zoo.deeplab import upsampled
+from pixelwise.zoo.initialisation import initialise_he
 from pixelwise.zoo.pspnet import BINS, PyramidPooling
 from pixelwise.zoo.resnet import rectified
 
@@ -53,7 +54,7 @@ class UperNet(nn.Module):
         self.smooth = nn.ModuleDict({name: rectified(channels, channels, 3) for name in made})
         self.fuse = rectified(len(STRIDES) * channels, channels, 3)
         self.score = nn.Conv2d(channels, classes, 1)
-        initialise(self)
+        initialise_he(self)
 
     def forward(self, x: Tensor) -> Tensor:
         size = x.shape[2:]
