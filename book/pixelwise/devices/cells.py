@@ -188,6 +188,7 @@ def written(outcome: Outcome, sources: Sequence[str]) -> dict[str, Any]:
         "processor_seconds": round(outcome.processor_seconds, 2),
         "starting": outcome.starting,
         "threads": outcome.threads,
+        "cell_seconds": [round(each, 3) for each in outcome.seconds],
         "slowest": [
             {"cell": i + 1, "line": pages.first_line(sources[i]), "seconds": round(outcome.seconds[i], 2)}
             for i in slowest

@@ -8,6 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 OPTIONS = re.compile(r"\A(?::[\w-]+:[^\n]*\n)+\n*")
+TITLE = re.compile(r"^\s+- file: *(\S+)\n\s+title: *([^\n]+)$", re.MULTILINE)
 FILE = re.compile(r"^(?:root|\s+- file): *(\S+)\s*$", re.MULTILINE)
 # It shows the records, so it is no part of them.
 SHOWN = "book/appendices/cpu-and-gpu"
@@ -22,6 +23,12 @@ def listed(course: Path) -> list[str]:
     """Return the pages with cells that `_toc.yml` in the folder `course` lists, as `book/index`, in their order."""
     names = FILE.findall((course / "_toc.yml").read_text(encoding="utf-8"))
     return [name for name in names if name != SHOWN and cells(source(course, name).read_text(encoding="utf-8"))]
+
+
+def titles(course: Path) -> dict[str, str]:
+    """Return the titles that `_toc.yml` gives to pages, by name; empty where there is no such file."""
+    toc = course / "_toc.yml"
+    return dict(TITLE.findall(toc.read_text(encoding="utf-8"))) if toc.exists() else {}
 
 
 def source(course: Path, name: str) -> Path:
