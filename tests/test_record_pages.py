@@ -371,7 +371,9 @@ def test_without_records_the_page_says_so_and_how_to_make_them():
     said = shown.missing(None, None).markup
     assert "There is no record of a CPU yet; <code>make record-cpu</code> writes it." in said
     assert "<code>make record-gpu</code>, on a machine that has one, writes it." in said
-    assert shown.heads(None, None).markup.count("not measured yet") > 10
+    assert "not measured yet" in shown.heads(None, None).markup
+    assert shown.heads(CPU, None).markup.count("not measured yet") > 10
+    assert repr(shown.pages_table(None, None)).count("not measured yet | not measured yet") == len(pages.listed(ROOT))
     assert "not measured yet" in shown.outcomes_count(CPU, None).markup
 
 

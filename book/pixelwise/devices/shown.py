@@ -20,6 +20,8 @@ MOST = 40  # outcomes that differ, in a table
 
 def heads(cpu: Record, gpu: Record) -> plots.Shown:
     """Return a table of where, when and with what each record was made."""
+    if cpu is None and gpu is None:
+        return _paragraph(f"Machines and versions: {NOT_YET}.")
     rows: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "processor": lambda r: f"{r['machine']['cpu']}, {r['machine']['cores']} cores",
         "GPU": lambda r: r["machine"].get("gpu", "none used"),
