@@ -51,11 +51,11 @@ def transposed_by_windows(x: Tensor, w: Tensor) -> Tensor:
 WAYS: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "convolution": {
         "F.conv2d": lambda x, w: F.conv2d(x, w, padding=1),
-        "windows and a matrix product": conv_by_windows,
+        "by windows": conv_by_windows,
     },
     "transposed convolution": {
         "F.conv_transpose2d": lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1),
-        "a matrix product and windows": transposed_by_windows,
+        "by windows": transposed_by_windows,
     },
 }
 
@@ -82,7 +82,7 @@ def _grown(device: torch.device) -> Iterator[dict[str, Any]]:
             yield from _sizes(row, SIZES, lambda n, w=w, f=compute: _call(f, _drawn(BATCH, CHANNELS, n, n), w))
     torch.manual_seed(0)
     network = zoo.build("unet", **UNET).to(device)
-    row = {"kind": "time", "operator": "U-Net", "way": "forward and backward"}
+    row = {"kind": "time", "operator": "U-Net", "way": "both passes"}
     yield from _sizes(row, UNET_SIZES, lambda n: _step(network, _drawn(BATCH, 3, n, n).to(device)))
 
 

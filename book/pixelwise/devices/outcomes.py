@@ -8,6 +8,7 @@ from typing import Any, Literal
 Verdict = Literal["equal", "rounding", "differs", "time"]
 POWER = "\N{MIDDLE DOT}10"
 RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+RAISE = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NUMBER = re.compile(rf"[-−]?\d+(?:[\u202f,]\d{{3}})*(?:\.(\d+))?(?:{POWER}([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?")
 # Names of values that are times, or follow from them: two devices, or two runs, never agree on them.
 TIME = re.compile(r"second|minute|milli|(?:^|[_-])(?:time|took|ms)(?:$|[_-])|faster|slower|speed")

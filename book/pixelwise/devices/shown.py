@@ -34,7 +34,7 @@ def heads(cpu: Record, gpu: Record) -> plots.Shown:
         "Python": lambda r: r["versions"]["python"],
         "system": lambda r: r["machine"]["system"].partition("-with-")[0],
         "commit": lambda r: ", ".join(dict.fromkeys(_short(run["commit"]) for run in r["runs"])),
-        "recorded, UTC": lambda r: _span([run["date"] for run in r["runs"]]),
+        "recorded (UTC)": lambda r: _span([run["date"] for run in r["runs"]]),
         "processes that wanted to run": lambda r: _span([x for run in r["runs"] for x in run["load"] if x is not None]),
         "pages recorded": lambda r: str(sum(run["page"] != OPERATORS for run in r["runs"])),
     }
@@ -52,7 +52,7 @@ def missing(cpu: Record, gpu: Record) -> plots.Shown:
             said.append(HOW[kind])
             continue
         runs = _runs(record)
-        if absent := [_title(name) for name in _listed() if name not in runs]:
+        if absent := [_title(name) for name in [*_listed(), OPERATORS] if name not in runs]:
             said.append(f"Not in the {NAMES[kind]} record: {'; '.join(absent)}.")
         for name, run in runs.items():
             if run["error"]:
@@ -124,9 +124,10 @@ def operators_figure(cpu: Record, gpu: Record, caption: str) -> plots.Shown:
     if not measured:
         return _paragraph(f"Operators: {NOT_YET}.")
     operators = list(dict.fromkeys(row["operator"] for each in rows.values() for row in each))
-    fig, axes = plots.figure(width=7.4, height=3.5, ncols=len(operators), squeeze=False, sharey=True)
+    # Beside the three operators there is room for the legend.
+    fig, axes = plots.figure(width=6.4, height=5.6, ncols=2, nrows=2, sharex=True, sharey=True)
     told = []
-    for ax, operator in zip(axes[0], operators, strict=True):
+    for ax, operator in zip(axes.flat, operators, strict=False):
         ways = list(dict.fromkeys(r["way"] for each in rows.values() for r in each if r["operator"] == operator))
         for kind in measured:
             for number, way in enumerate(ways):
@@ -137,17 +138,22 @@ def operators_figure(cpu: Record, gpu: Record, caption: str) -> plots.Shown:
                     marker="os"[number],
                     linestyle=("-", "--")[number],
                     color=plots.SERIES[KINDS.index(kind)],
-                    label=f"{NAMES[kind]}, {'by hand' if number else 'PyTorch'}" if len(ways) > 1 else NAMES[kind],
+                    label=f"{NAMES[kind]}, {'by windows' if number else 'PyTorch'}",
                 )
                 if line:
                     last = line[-1]
                     told.append(f"{operator} by {way} on the {NAMES[kind]}: {last['seconds']:.2g} s at {last['size']}")
-        ax.set(xscale="log", yscale="log", xlabel="side of the map", title=operator)
+        ax.set(xscale="log", yscale="log", title=operator)
         ax.set_xticks([8, 32, 128, 512], ["8", "32", "128", "512"])
         ax.minorticks_off()
         ax.grid(True)
-    axes[0, 0].set_ylabel("seconds")
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        ax.xaxis.set_tick_params(labelbottom=True)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("seconds")
+    axes[1, 0].set_xlabel("side of the map")
+    for ax in axes.flat[len(operators) :]:
+        ax.set_axis_off()
+    axes[1, 1].legend(*axes[0, 0].get_legend_handles_labels(), loc="center")
     alt = "Seconds over the side of the map, both axes logarithmic. " + "; ".join(told) + "."
     absent = [kind for kind in KINDS if kind not in measured]
     also = "".join(f" The {NAMES[kind]} is {NOT_YET}." for kind in absent)
@@ -235,7 +241,7 @@ def outcomes_table(cpu: Record, gpu: Record, which: outcomes.Verdict = "differs"
         return _paragraph(f"Values that differ: {NOT_YET}.")
     found = [pair for pair in outcomes.pairs(cpu, gpu) if pair.verdict == which]
     if not found:
-        return _paragraph("There is none.")
+        return _paragraph("No value does.")
     table = plots.table(
         {
             "page": [_title(pair.page) for pair in found[:MOST]],
@@ -281,8 +287,8 @@ def _both(what: str, rows: Mapping[str, tuple[str, Any, Any]]) -> plots.Shown:
         whole = all(run and not run.get("error") and not run.get("not_run") for run in (first, second))
         if not whole or not second["seconds"]:
             return ""
-        mark = " (two versions)" if first.get("key") != second.get("key") else ""
-        return f"{_number(first['seconds'] / second['seconds']):g}{mark}"
+        found = _number(first["seconds"] / second["seconds"])
+        return found if first.get("key") == second.get("key") else f"{found:g} (two versions)"
 
     return plots.table(
         {
@@ -316,7 +322,11 @@ def _number(value: float | None) -> float | str:
 
 
 def _power(value: float) -> str:
-    return "0" if value == 0 else f"{abs(value):.1e}"
+    """Return the size of a number with two digits and a power of ten."""
+    if value == 0:
+        return "0"
+    digits, _, power = f"{abs(value):.1e}".partition("e")
+    return f"{digits}{outcomes.POWER}{str(int(power)).translate(outcomes.RAISE)}"
 
 
 def _short(commit: str) -> str:
@@ -327,7 +337,11 @@ def _short(commit: str) -> str:
 def _span(values: Sequence[Any]) -> str:
     if not values:
         return ""
-    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
+    first, last = str(min(values)), str(max(values))
+    day, _, hour = last.partition(" ")
+    if first == last:
+        return first
+    return f"{first} to {hour if hour and first.startswith(day) else last}"
 
 
 def _paragraph(text: str) -> plots.Shown:
