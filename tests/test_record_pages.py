@@ -379,7 +379,7 @@ def test_without_records_the_page_says_so_and_how_to_make_them():
 
 def test_with_one_record_its_numbers_stand_and_the_others_are_missing():
     table = repr(shown.pages_table(CPU, None))
-    assert "Index | 12 | not measured yet | " in table
+    assert "Pixelwise | 12 | not measured yet | " in table
     assert "Backpropagation is convolution | failed in cell 2 | not measured yet | " in table
     assert "The GPU is not measured yet." in shown.operators_figure(CPU, None, caption="Operators.").markup
     said = shown.missing(CPU, None).markup
@@ -387,7 +387,7 @@ def test_with_one_record_its_numbers_stand_and_the_others_are_missing():
 
 
 def test_with_both_their_ratio_stands_and_where_the_gpu_wins():
-    assert "Index | 12 | 1.2 | 10" in repr(shown.pages_table(CPU, GPU))
+    assert "Pixelwise | 12 | 1.2 | 10" in repr(shown.pages_table(CPU, GPU))
     assert "U-Net, seed 0 | 60 | 6 | 10" in repr(shown.networks_table(CPU, GPU))
     assert "convolution | F.conv2d | 32 | 128 | " in repr(shown.crossings_table(CPU, GPU))
     assert "failed" in repr(shown.again_table(CPU, GPU))
@@ -400,7 +400,7 @@ def test_values_of_pages_that_ran_to_the_end_are_compared():
     said = shown.outcomes_count(CPU, GPU).markup
     assert "Of 4 values that pages gave on both devices, 1 are equal, 1 differ by no more" in said
     assert "1 measure time, and 1 differ more" in said
-    assert "Index | far | 3" in repr(shown.outcomes_table(CPU, GPU)) and "near" not in repr(
+    assert "Pixelwise | far | 3" in repr(shown.outcomes_table(CPU, GPU)) and "near" not in repr(
         shown.outcomes_table(CPU, GPU)
     )
 
@@ -408,7 +408,10 @@ def test_values_of_pages_that_ran_to_the_end_are_compared():
 def test_what_could_not_be_run_is_shown_as_a_part():
     part = copy.deepcopy(GPU)
     part["runs"][0]["not_run"] = [{"cell": 1, "line": "x", "needs": "anywidget"}]
-    assert "1.2, in parts | " in repr(shown.pages_table(CPU, part))
+    part["runs"][0]["cell_seconds"] = [0.6, 0.6]
+    assert "Pixelwise | 12 | 1.2, in parts | 15" in repr(shown.pages_table(CPU, part))  # 9 s against 0.6 s
+    part["runs"][0]["key"] = "another"
+    assert "1.2, in parts | \n" in repr(shown.pages_table(CPU, part))
     assert "on the GPU parts of 1 of 2 cells were not run, for want of anywidget." in shown.missing(CPU, part).markup
 
 

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[1]
 CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
 OPTIONS = re.compile(r"\A(?::[\w-]+:[^\n]*\n)+\n*")
 TITLE = re.compile(r"^\s+- file: *(\S+)\n\s+title: *([^\n]+)$", re.MULTILINE)
+HEADING = re.compile(r"^# ([^\n]+)$", re.MULTILINE)
 FILE = re.compile(r"^(?:root|\s+- file): *(\S+)\s*$", re.MULTILINE)
 # It shows the records, so it is no part of them.
 SHOWN = "book/appendices/cpu-and-gpu"
@@ -26,9 +27,13 @@ def listed(course: Path) -> list[str]:
 
 
 def titles(course: Path) -> dict[str, str]:
-    """Return the titles that `_toc.yml` gives to pages, by name; empty where there is no such file."""
+    """Return the titles of pages by name, as `_toc.yml` gives them, or their headings; empty where it is not there."""
     toc = course / "_toc.yml"
-    return dict(TITLE.findall(toc.read_text(encoding="utf-8"))) if toc.exists() else {}
+    if not toc.exists():
+        return {}
+    text = toc.read_text(encoding="utf-8")
+    headings = {name: HEADING.search(source(course, name).read_text(encoding="utf-8")) for name in FILE.findall(text)}
+    return {name: found[1].strip() for name, found in headings.items() if found} | dict(TITLE.findall(text))
 
 
 def source(course: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pixelwise import plots, trained_once
@@ -15,6 +16,7 @@ HOW = {
     "cpu": "There is no record of a CPU yet; `make record-cpu` writes it.",
     "gpu": "There is no record of a GPU yet; `make record-gpu`, on a machine that has one, writes it.",
 }
+TRAINED = {"seeing": "classifier of chapter 9", "detector": "detector of chapter 19"}
 MOST = 40  # outcomes that differ, in a table
 
 
@@ -68,7 +70,7 @@ def missing(cpu: Record, gpu: Record) -> plots.Shown:
 
 
 def pages_table(cpu: Record, gpu: Record) -> plots.Shown:
-    """Return the seconds of each page's cells on both, and how many times longer the CPU took."""
+    """Return the seconds of each page's cells on both, and how many times longer the CPU took for those run on both."""
     names = [name for name in [*_listed(), *_runs(cpu), *_runs(gpu)] if name != OPERATORS]
     return _both("page", {name: (_title(name), _runs(cpu).get(name), _runs(gpu).get(name)) for name in names})
 
@@ -81,7 +83,7 @@ def networks_table(cpu: Record, gpu: Record) -> plots.Shown:
     rows = {}
     for name in first | second:
         network, _, seed = name.rpartition(" ")
-        rows[name] = (f"{network}, seed {seed}", first.get(name), second.get(name))
+        rows[name] = (f"{TRAINED.get(network, network)}, seed {seed}", first.get(name), second.get(name))
     return _both("network", rows)
 
 
@@ -284,11 +286,18 @@ def _both(what: str, rows: Mapping[str, tuple[str, Any, Any]]) -> plots.Shown:
         return f"{_number(run['seconds'])}, in parts" if run.get("not_run") else _number(run["seconds"])
 
     def ratio(first: Any, second: Any) -> object:
-        whole = all(run and not run.get("error") and not run.get("not_run") for run in (first, second))
-        if not whole or not second["seconds"]:
+        if not all(run and not run.get("error") for run in (first, second)):
             return ""
-        found = _number(first["seconds"] / second["seconds"])
-        return found if first.get("key") == second.get("key") else f"{found:g} (two versions)"
+        same = first.get("key") == second.get("key")
+        left_out = {each["cell"] for run in (first, second) for each in run.get("not_run", ())}
+        if left_out and not same:
+            return ""
+        lost = [sum(run["cell_seconds"][cell - 1] for cell in left_out) for run in (first, second)]
+        took = [run["seconds"] - less for run, less in zip((first, second), lost, strict=True)]
+        if took[1] <= 0:
+            return ""
+        found = _number(took[0] / took[1])
+        return found if same else f"{found:g} (two versions)"
 
     return plots.table(
         {
@@ -300,6 +309,12 @@ def _both(what: str, rows: Mapping[str, tuple[str, Any, Any]]) -> plots.Shown:
     )
 
 
+@cache
+def _titles() -> dict[str, str]:
+    return pages.titles(trained_once.COURSE)
+
+
+@cache
 def _listed() -> list[str]:
     toc = trained_once.COURSE / "_toc.yml"
     return pages.listed(trained_once.COURSE) if toc.exists() else []
@@ -307,7 +322,7 @@ def _listed() -> list[str]:
 
 def _title(name: str) -> str:
     stem = name.rpartition("/")[2].replace("-", " ")
-    return pages.titles(trained_once.COURSE).get(name, stem[:1].upper() + stem[1:])
+    return _titles().get(name, stem[:1].upper() + stem[1:])
 
 
 def _cell(row: Mapping[str, Any] | None, written: Callable[[Mapping[str, Any]], object]) -> object:
