@@ -21,7 +21,7 @@ ASSIGNMENTS := $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.
 BOOK_SOURCES := _config.yml _toc.yml $(shell find book autograder solutions -type f -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
 SITE := _build/html/.built
 
-.PHONY: help course test proof site lab pictures grade bench bundles release validate clean
+.PHONY: help course test proof site lab pictures grade record-cpu record-gpu bench bundles release validate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +55,12 @@ pictures: $(TEST_READY) site | system-browser  ## take README's pictures anew
 
 grade: $(READY) | system-jail  ## grade what is in submitted/: make grade A=a1-convolution
 	@$(BIN)/autograder grade $(A)
+
+record-cpu: $(READY)  ## run every page's cells on the CPU and record times and values (half an hour; what is recorded stays)
+	@$(BIN)/python -m pixelwise.devices cpu $(PAGES)
+
+record-gpu: $(READY)  ## the same on a GPU; both records are shown by the page *CPU and GPU*
+	@$(BIN)/python -m pixelwise.devices gpu $(PAGES)
 
 bench: $(READY) | system-jail  ## grading side by side with stock nbgrader and the floor (half an hour)
 	@$(BIN)/python -m benchmarks.grading --out benchmarks/results

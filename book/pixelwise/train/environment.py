@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 import torchvision
 
@@ -29,7 +30,18 @@ def machine_facts(device: torch.device) -> dict[str, Any]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         cpu = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), cpu)
     machine = {"system": platform.platform(), "cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
-    return machine | ({"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
+    if device.type != "cuda":
+        return machine
+    return machine | {"gpu": torch.cuda.get_device_name(device), "driver": _driver()}
+
+
+def _driver() -> str | None:
+    """Return the version of NVIDIA's driver; None where its own program is not there to tell it."""
+    words = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\n")[0].strip() or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
@@ -41,5 +53,9 @@ def peak_memory(device: torch.device) -> dict[str, int]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that compute."""
-    return {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__}
+    """Return the versions of Python and of the libraries that compute: where there is a GPU, cuDNN's too."""
+    found = {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__}
+    found["numpy"] = numpy.__version__
+    if torch.cuda.is_available():
+        found |= {"cuda": str(torch.version.cuda), "cudnn": str(torch.backends.cudnn.version())}
+    return found
