@@ -77,8 +77,8 @@ class GroupingLab(Explorer):
     image that is no (3, H, W).
     """
 
-    _esm = module("grouping_lab", "label_maps")["_esm"]
-    _css = module("grouping_lab", "label_maps")["_css"]
+    _esm = module("grouping_lab", "label_maps", "small_maps")["_esm"]
+    _css = module("grouping_lab", "label_maps", "small_maps")["_css"]
 
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
     own = traitlets.Dict().tag(sync=True)
