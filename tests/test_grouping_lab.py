@@ -2,10 +2,12 @@
 
 import itertools
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import expect
 from skimage import color
 from sklearn.cluster import KMeans
 
@@ -14,6 +16,7 @@ from pixelwise.explorers import grouping_lab
 from pixelwise.explorers.grouping_lab import LIMITS, OWN, STARTS, GroupingLab, kmeans_steps
 from tests.conftest import DESK, PHONE
 from tests.explorer_pages import choose, in_browser, in_node, needs_node, said, vectors
+from tests.lab import Notebook, jupyter_lab, open_page
 
 VECTORS = vectors("grouping_lab")
 
@@ -433,3 +436,30 @@ def test_a_control_answers_at_once(show):
             label,
         )
         assert taken < 5000
+
+
+LIVE = ("from pixelwise.explorers.grouping_lab import GroupingLab\nlab = GroupingLab()\nlab", "lab.picture, lab.groups")
+
+
+@pytest.mark.browser
+def test_in_jupyterlab_python_sees_what_the_reader_opens_and_the_view_follows_python(browser, tmp_path):
+    folder = tmp_path / "student"
+    folder.mkdir()
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source) for source in LIVE]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "lab.ipynb")
+    Image.fromarray(np.zeros((30, 60, 3), np.uint8)).save(tmp_path / "mine.png")
+    with jupyter_lab(folder, tmp_path / "private") as server, open_page(browser, server) as page:
+        notebook = Notebook.open(page, server, "lab.ipynb")
+        notebook.run_all()
+        expect(page.locator(".pw-gl-say")).to_contain_text("Start: 6 centres")
+        page.locator(".pw-gl input[type=file]").set_input_files(tmp_path / "mine.png")
+        expect(page.get_by_label("Picture", exact=True)).to_have_value(OWN)
+        button(page, "more groups").first.click()
+        cell = notebook.cell("lab.picture, lab.groups")
+        notebook.write(cell, "lab.picture, lab.groups, lab.image().shape")
+        expect(notebook.run(cell)).to_have_text("('your picture', 7, (20, 40, 3))")
+        notebook.write(cell, "lab.method, lab.steps, lab.picture = 'CRF', 2, 'park'\nlab.picture, lab.groups")
+        expect(notebook.run(cell)).to_have_text("('park', 7)")
+        expect(page.locator(".pw-gl-say")).to_contain_text("Step 2:")
+        assert notebook.complaints == []

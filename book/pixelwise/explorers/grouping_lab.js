@@ -167,7 +167,7 @@ export function relaxedCuts({ pairs, degree }, count) {
     return made;
   };
   const draw = randomNumbers(0);
-  let block = orthogonal(range(Math.min(count + 3, n - 1)).map(() => Float64Array.from({ length: n }, () => draw() - 0.5)));
+  let block = orthogonal(range(n <= 100 ? n - 1 : count + 3).map(() => Float64Array.from({ length: n }, () => draw() - 0.5)));
   let values = [];
   for (let round = 0; round < 60; round++) {
     const images = block.map(solved);
@@ -196,7 +196,7 @@ function symmetricEigen(matrix) {
   for (let sweep = 0; sweep < 30; sweep++) {
     for (let p = 0; p < n; p++) {
       for (let q = p + 1; q < n; q++) {
-        if (Math.abs(a[p][q]) < 1e-300) continue;
+        if (Math.abs(a[p][q]) <= 1e-18 * Math.max(Math.abs(a[p][p]), Math.abs(a[q][q]))) continue;
         const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
         const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
         const c = 1 / Math.sqrt(t * t + 1);
@@ -698,7 +698,7 @@ function render({ model, el }) {
     drawGroups(known, cut.groups, "second", parts === 2 ? "Two parts" : `${parts} parts`);
     drawNamed(known, cut.groups);
     const value = cut.ncuts[cut.used - 1];
-    const small = (number) => (number === null ? "not defined" : number < 0.0001 ? number.toExponential(1).replace("-", "−") : Number(number.toPrecision(2)).toString());
+    const small = (number) => (number === null ? "not defined" : number < 1e-8 ? "0" : number < 0.0001 ? number.toExponential(1).replace("-", "−") : Number(number.toPrecision(2)).toString());
     say.textContent = parts === 2
       ? `Threshold ${cut.used} of ${CANDIDATES}${cut.used === cut.best ? ", the best" : ""}: Ncut ${small(value)}${cut.used === cut.best ? "" : `, the smallest is ${small(cut.ncuts[cut.best - 1])}`}. No division at all has an Ncut below λ₂ = ${small(cut.values[1])}.`
       : `${parts} parts by k-means on eigenvectors 2 to ${parts}. The eigenvalues λ₂ to λ${[..."₀₁₂₃₄₅₆₇₈₉"][parts]} are ${cut.values.slice(1, parts).map(small).join(", ")}.`;
@@ -713,7 +713,7 @@ function render({ model, el }) {
     });
     scoreGroups(known, cut.groups, parts);
     if (!known.truth) fillNumbers(known, []);
-    note.textContent = `${known.truth ? NAMING : ""}Colours run from 0 to 1 here: two that differ by the colour scale have a weight of e⁻¹ times what equal ones have.`;
+    note.textContent = `${known.truth ? NAMING : ""}Colours run from 0 to 1 here: two that differ by the colour scale have a weight of e⁻¹ times what equal ones have. A value below 10⁻⁸ is written as 0.`;
   }
 
   function drawCrf(known) {
