@@ -420,8 +420,8 @@ def test_every_control_is_large_enough_for_a_finger_and_nothing_runs_over(show, 
 
 
 @pytest.mark.browser
-def test_a_control_answers_at_once(show):
-    """Each of these computes all anew; a reader who drags waits for no more than this."""
+def test_a_control_answers_within_seconds(show):
+    """Each of these computes all anew. Alone on a machine it takes well below a second; others may be at work."""
     page = show(GroupingLab(method="CRF", steps=10))
     for method, label in (("CRF", "appearance: colour scale"), ("normalised cut", "place scale")):
         button(page, method).click()
