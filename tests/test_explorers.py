@@ -13,6 +13,7 @@ from pixelwise.arithmetic import Conv, output_shape, receptive_field
 from pixelwise.explorers import budget, measured
 from pixelwise.explorers.budget import BudgetExplorer
 from pixelwise.explorers.convolution_stepper import ConvolutionStepper
+from pixelwise.explorers.grouping_lab import GroupingLab
 from pixelwise.explorers.iou_playground import IouPlayground
 from pixelwise.explorers.receptive_field import ReceptiveFieldExplorer, contributions
 from pixelwise.tracing import trace
@@ -26,6 +27,9 @@ ALL = {
     "receptive field": ReceptiveFieldExplorer,
     "IoU playground": IouPlayground,
     "skip fusion": fusion_of_scenes,
+    "grouping lab": GroupingLab,
+    "grouping lab, cut": partial(GroupingLab, "uneven light", "normalised cut"),
+    "grouping lab, CRF": partial(GroupingLab, method="CRF", steps=2),
 }
 
 
