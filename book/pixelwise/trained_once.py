@@ -36,7 +36,7 @@ def ready(what: str, sources: Iterable[Path], build: Callable[[], Network], trai
             return network.to(pixelwise.device()).eval()
         network = train()
         with files.whole(kept) as new:
-            torch.save(network.state_dict(), new)
+            torch.save({name: value.cpu() for name, value in network.state_dict().items()}, new)
         return network
 
 
