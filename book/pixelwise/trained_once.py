@@ -48,7 +48,7 @@ def ready(what: str, sources: Iterable[Path], build: Callable[[], Network], trai
             torch.cuda.synchronize()
         took = {"seconds": time.perf_counter() - clock, "processor_seconds": time.process_time() - processor}
         with files.whole(kept) as new:
-            torch.save(network.state_dict(), new)
+            torch.save({name: value.cpu() for name, value in network.state_dict().items()}, new)
         said = {"network": what} | {name: round(value, 2) for name, value in took.items()}
         files.write_whole(kept.with_suffix(".json"), json.dumps(said))
         return network

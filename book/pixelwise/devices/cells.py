@@ -206,9 +206,7 @@ def main(page: Path, out: Path) -> None:
     os.chdir(page.parent)
     if "IPython" not in sys.modules:
         builtins.display = lambda *_, **__: None  # a notebook has it without an import
-    with Path(os.devnull).open("w") as nowhere:
-        sys.stdout = nowhere
-        run(sources, lambda outcome: files.write_whole(out, json.dumps(written(outcome, sources))))
+    run(sources, lambda outcome: files.write_whole(out, json.dumps(written(outcome, sources))))
 
 
 if __name__ == "__main__":

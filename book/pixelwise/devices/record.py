@@ -119,7 +119,7 @@ def _ran(name: str, kind: str, course: Path, folder: Path, minutes: float) -> di
         out = Path(private) / "out.json"
         what = ["operators"] if name == OPERATORS else ["cells", str(pages.source(course, name).resolve())]
         command = [sys.executable, "-P", "-m", f"pixelwise.devices.{what[0]}", *what[1:], str(out)]
-        with (Path(private) / "stderr").open("w+", encoding="utf-8", errors="replace") as said:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
             ended = _ended(command, _environment(kind, course, folder), course, said, 60 * minutes)
             said.seek(0)
             last = (said.read().strip().splitlines() or [""])[-1][:200]
