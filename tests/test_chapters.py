@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("0[1-9]-*/*.md"))
+PAGES = [*CHAPTERS, *sorted((ROOT / "book" / "appendices").glob("*.md")), ROOT / "book" / "index.md"]
 COLUMNS, LINES = 84, 40  # of an open cell, so that it fits the page and one screen
-# Named by a page before it was written.
 CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -32,7 +32,7 @@ def test_figures_are_numbered_in_order_and_the_text_speaks_of_each(page):
     assert mentioned(CELL.sub("", page.read_text())) == set(numbers)
 
 
-@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_cell_that_draws_a_figure_ends_with_it(page):
     """A notebook shows the value of a cell's last line; a check behind it would hide the figure."""
     cells = [cell.splitlines()[1:-1] for cell in CELL.findall(page.read_text()) if "plots.show(" in cell]
@@ -40,7 +40,7 @@ def test_a_cell_that_draws_a_figure_ends_with_it(page):
     assert [ast.unparse(each) for each in last if not isinstance(each, ast.Expr)] == []
 
 
-@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_open_cells_fit_the_page_and_one_screen(page):
     cells = [cell.splitlines()[1:-1] for cell in CELL.findall(page.read_text())]
     shown = [lines for lines in cells if not re.match(r":tags:.*(?:hide|remove)", lines[0])]
@@ -48,7 +48,7 @@ def test_open_cells_fit_the_page_and_one_screen(page):
     assert [lines[0] for lines in shown if len(lines) > LINES] == []
 
 
-@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_glue_stands_in_cells_that_are_not_shown(page):
     shown = [cell for cell in CELL.findall(page.read_text()) if "remove-cell" not in cell.splitlines()[1]]
     assert [cell for cell in shown if "glue(" in cell] == []
@@ -65,7 +65,7 @@ def test_no_page_calls_an_assignment_that_is_there_planned():
         assert not re.search(r"`a\d-\w+`,? which is planned", page.read_text()), page.stem
 
 
-@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_words_in_formulas_escape_no_underscore(page):
     """MathJax shows the backslash, since words stand there as they are."""
     assert re.findall(r"\\text\{[^}]*\\_[^}]*\}", page.read_text()) == []
