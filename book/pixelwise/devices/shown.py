@@ -112,9 +112,9 @@ def slowest_table(cpu: Record, gpu: Record, count: int = 10) -> plots.Shown:
     return plots.table(
         {
             "page": [_title(name) for _, name, _, _ in rows[:count]],
-            "first line of the cell": [line for _, _, line, _ in rows[:count]],
             "CPU, s": [_number(seconds[0]) for *_, seconds in rows[:count]],
             "GPU, s": [_number(seconds[1]) for *_, seconds in rows[:count]],
+            "first line of the cell": [line for _, _, line, _ in rows[:count]],
         }
     )
 
