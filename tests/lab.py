@@ -175,6 +175,16 @@ class Notebook:
         """The code cell whose source contains ``text``."""
         return self.code_cells.filter(has=self.page.locator(".jp-InputArea-editor", has_text=text))
 
+    def number(self, cell: Locator) -> str:
+        """What stands beside ``cell``, when it has run: ``[3]``.
+
+        Its ``inner_text()`` is empty while the cell is scrolled out of view, for JupyterLab has the browser skip the
+        layout of such cells (``content-visibility: auto``). So the text is read, as ``to_have_text`` does.
+        """
+        prompt = cell.locator(".jp-InputArea-prompt")
+        expect(prompt).to_have_text(DONE)
+        return (prompt.text_content() or "").strip(": \n")
+
     def run_all(self) -> None:
         """Run > Run All Cells, and wait until every one is done."""
         choose(self.page, "Run", "Run All Cells")
@@ -194,7 +204,7 @@ class Notebook:
     def run(self, cell: Locator) -> Locator:
         """Run ``cell`` with Shift+Enter and return its output, when it is done."""
         prompt = cell.locator(".jp-InputArea-prompt")
-        before = prompt.inner_text()
+        before = prompt.text_content() or ""  # not inner_text(): see number()
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
         if DONE.fullmatch(before.strip()):
