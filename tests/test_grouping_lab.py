@@ -419,25 +419,6 @@ def test_every_control_is_large_enough_for_a_finger_and_nothing_runs_over(show, 
     assert boxes == [0]
 
 
-@pytest.mark.browser
-def test_a_control_answers_within_seconds(show):
-    """Each of these computes all anew. Alone on a machine it takes well below a second; others may be at work."""
-    page = show(GroupingLab(method="CRF", steps=10))
-    for method, label in (("CRF", "appearance: colour scale"), ("normalised cut", "place scale")):
-        button(page, method).click()
-        taken = page.evaluate(
-            """(label) => {
-                const field = document.querySelector(`input[aria-label="${label}"]`);
-                field.value = Number(field.value) + 1;
-                const begun = performance.now();
-                field.dispatchEvent(new Event("input"));
-                return performance.now() - begun;
-            }""",
-            label,
-        )
-        assert taken < 5000
-
-
 LIVE = ("from pixelwise.explorers.grouping_lab import GroupingLab\nlab = GroupingLab()\nlab", "lab.picture, lab.groups")
 
 
