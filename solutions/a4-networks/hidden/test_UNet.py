@@ -239,8 +239,12 @@ def test_images_of_hardly_any_contrast(student, rng):
 
 def test_training_moves_the_running_statistics(student, rng):
     "In training, the running statistics move by a tenth of the way to those of the batch."
-    for images, side in ((3, 8), (2, 2)):
+    for images, side in ((3, 8), (2, 4)):
         net, values = built(student, rng, 2, 3, 2, 1, training=True)
+        # Units that are all on: the variance of a map of zeros would need what is added to it, which is another test's.
+        on = {name: p + 2 for name, p in values.items() if ".norm" in name and name.endswith("bias")}
+        net.load(on)
+        values |= on
         x = normal(rng, images, 2, side, side)
         net(x)
         expected(values, x, 1, training=True)  # moves those of ``values``
@@ -305,15 +309,22 @@ def test_every_parameter_learns(student, rng):
 
 def test_what_a_score_sees(student, rng):
     "A score sees the pixels of its receptive field, through the skips and through the deepest level, and no others."
-    net, values = built(student, rng, 2, 2, 2, 2)
-    net.load({"score.bias": torch.full((2,), 50.0)})  # no gradient depends on it; a score is large then
     x, upstream = normal(rng, 1, 2, 60, 56), torch.zeros(1, 2, 60, 56)
     leaf = x.clone().requires_grad_()
-    scores = expected(values, leaf, 2)[0, 1]
-    # A score behind units that are all off sees nothing, in a wrong network too: of some in the middle, one that does.
-    middle = [(row, column) for row in (26, 30, 34) for column in (25, 29, 33)]
-    seen = [torch.autograd.grad(scores[place], leaf, retain_graph=True)[0] for place in middle]
-    place, wanted = max(zip(middle, seen, strict=True), key=lambda pair: float(pair[1].norm()))
+    # A score behind units that are all off sees nothing, in a wrong network too: of some scores in the middle, take the
+    # one that sees most of what only the deepest levels show it, and of some networks, one that has such a score.
+    for _ in range(20):
+        net, values = built(student, rng, 2, 2, 2, 2)
+        scores, best = expected(values, leaf, 2)[0, 1], -1.0
+        for row, column in [(row, column) for row in (26, 30, 34) for column in (25, 29, 33)]:
+            (seen,) = torch.autograd.grad(scores[row, column], leaf, retain_graph=True)
+            far = seen.clone()
+            far[:, :, row - 5 : row + 6, column - 5 : column + 6] = 0.0
+            if float(far.norm()) > best:
+                best, place, wanted = float(far.norm()), (row, column), seen
+        if best > 0.1:
+            break
+    net.load({"score.bias": torch.full((2,), 50.0)})  # no gradient depends on it; a score is large then
     upstream[0, 1, *place] = 1.0
     (got,) = net.gradients(x, upstream=upstream)
     if got is None:
