@@ -90,6 +90,17 @@ class OnDevice(torch.Tensor):
     def __format__(self, specification: str) -> str:
         return format(self.item() if self.dim() == 0 else repr(self), specification)
 
+    @property
+    def data(self) -> torch.Tensor:
+        return torch._C.TensorBase.data.__get__(self)
+
+    @data.setter
+    def data(self, value: torch.Tensor) -> None:
+        # PyTorch would exchange what is outside alone, so that the values would stay those from before.
+        if self.shape != value.shape:
+            raise NotImplementedError(f"{NAME} exchanges the data of a tensor for data of the same shape alone")
+        self.inside = _inside(value.to(NAME))
+
     def tolist(self) -> Any:
         return self.cpu().tolist()
 

@@ -57,6 +57,7 @@ RIGHT = {
     "torch.as_tensor(a.cpu().numpy(), device=device).sum().item()": "6.0",
     "(lambda m: m(torch.ones(1, 2, device=device)).device.type)(torch.nn.Linear(2, 2).to(device))": "pretend",
     "__import__('copy').deepcopy(torch.nn.Linear(2, 2).to(device)).weight.device.type": "pretend",
+    "[setattr(w, 'data', a[:1] * 2) or w.sum().item() for w in [torch.nn.Linear(3, 1).to(device).weight]]": "[6.0]",
     "torch.rand(9, generator=torch.Generator().manual_seed(1)).to(device).numel()": "9",
 }
 
