@@ -42,10 +42,10 @@ def drawn(rng, *configuration):
     return values
 
 
-def built(student, rng, *configuration, training=False):
-    """A network of drawn values, and these. A parameter that the text does not know is zero: that it is there is
-    another test's."""
-    net, values = student.UNet(*configuration), drawn(rng, *configuration)
+def built(student, rng, *configuration, training=False, values=None):
+    """A network of ``values``, or of drawn ones, and these. A parameter that the text does not know is zero: that it is
+    there is another test's."""
+    net, values = student.UNet(*configuration), values or drawn(rng, *configuration)
     others = {name: torch.zeros_like(p) for name, p in net.parameters().items() if name not in values}
     net.load(values | others)
     net.train(training)
@@ -242,7 +242,7 @@ def test_training_moves_the_running_statistics(student, rng):
     for images, side in ((3, 8), (2, 4)):
         net, values = built(student, rng, 2, 3, 2, 1, training=True)
         # Units that are all on: the variance of a map of zeros would need what is added to it, which is another test's.
-        on = {name: p + 2 for name, p in values.items() if ".norm" in name and name.endswith("bias")}
+        on = {name: p + 6 for name, p in values.items() if ".norm" in name and name.endswith("bias")}
         net.load(on)
         values |= on
         x = normal(rng, images, 2, side, side)
@@ -314,7 +314,7 @@ def test_what_a_score_sees(student, rng):
     # A score behind units that are all off sees nothing, in a wrong network too: of some scores in the middle, take the
     # one that sees most of what only the deepest levels show it, and of some networks, one that has such a score.
     for _ in range(20):
-        net, values = built(student, rng, 2, 2, 2, 2)
+        values = drawn(rng, 2, 2, 2, 2)
         scores, best = expected(values, leaf, 2)[0, 1], -1.0
         for row, column in [(row, column) for row in (26, 30, 34) for column in (25, 29, 33)]:
             (seen,) = torch.autograd.grad(scores[row, column], leaf, retain_graph=True)
@@ -324,6 +324,7 @@ def test_what_a_score_sees(student, rng):
                 best, place, wanted = float(far.norm()), (row, column), seen
         if best > 0.1:
             break
+    net, _ = built(student, rng, 2, 2, 2, 2, values=values)
     net.load({"score.bias": torch.full((2,), 50.0)})  # no gradient depends on it; a score is large then
     upstream[0, 1, *place] = 1.0
     (got,) = net.gradients(x, upstream=upstream)
