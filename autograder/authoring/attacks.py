@@ -65,7 +65,7 @@ class Target:
         return sample_class.notebook_bytes(Recipe("honest", "Solves everything."), self.assignment)
 
     def fill(self, source: str) -> str:
-        """``source`` with the attacked exercise's names and solutions in place."""
+        """``source`` with the attacked exercise's names and solutions, and the limit in MB on memory, in place."""
         wrong = f"def {self.name}(*args, **kwargs):\n    return None\n"
         return string.Template(source).safe_substitute(
             name=self.name,
@@ -74,6 +74,7 @@ class Target:
             wrong=wrong,
             mark=MARK,
             root=str(self.assignment.root),
+            memory=str(self.assignment.manifest.limits.memory_mb),
         )
 
 
@@ -90,8 +91,8 @@ class Attack:
     ``on`` chooses the exercise: ``any``, ``tensor`` (one that returns a tensor) or a name; ``only`` an assignment.
     ``control`` names the naive grader of ``tests/test_redteam.py`` that the same attack fools. ``gap`` says, of an
     attack that the grader does not stop yet, why; what it gets is shown, and nothing is required of it. Where it is
-    ``flagged`` it may also pass, if the report names its code for the instructor: it breaks no rule on values, and what
-    it does is not seen with certainty.
+    ``flagged`` it may also pass, or pass all but what has too little time or memory for it, if the report names its
+    code for the instructor: it breaks no rule on values, and what it does is not seen with certainty.
     """
 
     id: str

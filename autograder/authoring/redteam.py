@@ -29,6 +29,8 @@ from autograder.grading.local import LocalExecutor
 from autograder.grading.task import Task
 
 SEED = 20_250_202
+# What an attack may get of which the report names the code for the instructor, and which nothing else finds.
+UNSEEN = (Verdict.PASSED, Verdict.TIMEOUT, Verdict.MEMORY)
 TIGHT = Limits(cell_seconds=2, call_seconds=1, submission_seconds=12, memory_mb=400, output_kb=256, threads=24)
 HONEST_EVERY = 12  # attacks between two honest submissions
 
@@ -263,9 +265,9 @@ def _problems(attack: Attack, target: Target, report: Report) -> Iterator[str]:
     for result in report.exercises:
         attacked = result.name == target.name
         wanted = attack.wanted if attacked or attack.beside is None else attack.beside
-        if attacked and attack.flagged and result.verdict is Verdict.PASSED:
+        if attacked and attack.flagged and result.verdict in UNSEEN:
             if not report.review:
-                yield f"{result.name} passed, and the report names nothing to look at"
+                yield f"{result.name} got {result.verdict}, and the report names nothing to look at"
         elif wanted and str(result.verdict) not in wanted:
             yield f"{result.name} got {_told(result)}, not {' or '.join(wanted)}"
         most = _most(attack, result, target) if attacked or attack.beside is None else result.max_score
@@ -284,7 +286,7 @@ def _problems(attack: Attack, target: Target, report: Report) -> Iterator[str]:
 def _most(attack: Attack, result: ExerciseResult, target: Target) -> float:
     if attack.keeps is not None:
         return attack.keeps * result.max_score
-    if result.verdict is Verdict.PASSED:
+    if result.verdict is Verdict.PASSED or (attack.flagged and result.verdict in UNSEEN):
         return result.max_score
     if result.verdict is Verdict.LOOPS:
         return target.assignment.exercises[result.name].gate_credit * result.max_score

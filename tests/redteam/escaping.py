@@ -290,7 +290,7 @@ ATTACKS = [
     ),
     loop("answers-by-content", "Answers are remembered by content, so a warmed-up call only looks one up.",
          BUSY + "kept = {}\ncounted = loop\ndef loop(n, args):\n    key = str([a.tolist() if hasattr(a, 'tolist') else a for a in args])\n"
-         "    if key not in kept: counted(n); kept[key] = n\n", row=15, wanted=SEEN,
+         "    if key not in kept: counted(n); kept[key] = n\n", row=15, wanted=(*SEEN, "timeout"), keeps=0.5,
          call="def $name(*args, **kwargs):\n    loop(size_of(*args), args)\n    return right(*args, **kwargs)\n"),
     loop("answers-by-identity", "Answers are remembered by the identity of the input's memory.",
          BUSY + "kept = set()\ncounted = loop\ndef loop(n, args):\n    key = tuple(map(id, args))\n"

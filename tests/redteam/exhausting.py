@@ -105,12 +105,13 @@ def sparse(path: Path, target: Target) -> None:
 
 
 C = "import pkgutil\nctypes = pkgutil.resolve_name('ctypes')\nC = ctypes.CDLL(None, use_errno=True)\n"
-# Maps a piece of memory of 64 MB with some flags, writes to it and drops it from the page tables, as often as it can.
+# Maps a piece of memory of 64 MB with some flags, writes to it and drops it from the page tables, as often as it can up
+# to half more than the limit.
 MAPPED = (
     C + "C.mmap.restype = ctypes.c_void_p\nheld = 0\n"
-    "for n in range(10):\n    at = C.mmap(None, 64 << 20, 3, {flags}, {fd}, ctypes.c_long(0))\n"
+    "for n in range($memory * 3 // 2 // 64 + 1):\n    at = C.mmap(None, 64 << 20, 3, {flags}, {fd}, ctypes.c_long(0))\n"
     "    if at in (None, 2**64 - 1): break\n    ctypes.memset(at, 1, 64 << 20)\n{then}    held += 64\n"
-    "if held > 500: print('UNSEEN', held, 'MB')"
+    "if held > $memory * 5 // 4: print('UNSEEN', held, 'MB')"
 )
 
 
@@ -166,7 +167,7 @@ ATTACKS = [
     in_call("slow-growth", 18, "A call takes a little more, and more.",
             "import time\nx = []\nwhile True:\n    x.append(bytearray(4 << 20))\n    time.sleep(0.001)", ("memory", "timeout")),
     at_import("growth-between-calls", 18, "Each cell keeps a little under the limit, and the last one more.",
-              "x = bytearray(b'x' * (250 << 20))\ny = bytearray(b'y' * (250 << 20))", ("memory",)),
+              "x = bytearray(b'x' * ($memory * 5 // 8 << 20))\ny = bytearray(b'y' * ($memory * 5 // 8 << 20))", ("memory",)),
     at_import("many-below-the-limit", 18, "Many processes, each of them below the limit.",
               "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        x = bytearray(b'x' * (90 << 20)); time.sleep(60)\n"
               "time.sleep(60)", ("memory", "error")),
